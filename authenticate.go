@@ -1,0 +1,144 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/store"
+)
+
+// Authenticate decides whether an access token is good now, and whose it is. It
+// returns [ErrTokenInvalid], [ErrTokenExpired], [ErrSessionExpired],
+// [ErrSessionEnded] or [ErrUnavailable]. With liveness expiry it asks nobody.
+func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*Session, error) {
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	now := m.clock.now()
+	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
+	if err != nil {
+		return nil, err
+	}
+	if now.Unix() >= c.Expires {
+		return nil, ErrTokenExpired
+	}
+	s := newSession(c, p)
+	idle := p.Idle
+	if p.Liveness == LiveStore {
+		row, err := m.live(ctx, p, s, now)
+		if err != nil {
+			return nil, err
+		}
+		s.LastSeenAt, s.IdleExpires, s.Expires = row.LastSeen, row.IdleExpires, row.Expires
+	}
+	m.noteUse(s, p, req, now, idle)
+	return s, nil
+}
+
+// verifyAccess checks everything about an access token but its expiry.
+func (m *Manager) verifyAccess(c *codec.Claims, token string, t Transport, now time.Time) (*profile, error) {
+	if m.codec.Verify(c, codec.Access, token) != nil {
+		return nil, ErrTokenInvalid
+	}
+	p := m.profiles[string(c.Text(c.Profile))]
+	if p == nil || p.Transport != t ||
+		string(c.Text(c.Issuer)) != m.issuer || string(c.Text(c.Audience)) != p.audience ||
+		c.IssuedAt > now.Add(m.leeway).Unix() {
+		return nil, ErrTokenInvalid
+	}
+	return p, nil
+}
+
+// newSession copies the claims out of their buffer: one string for all texts.
+func newSession(c *codec.Claims, p *profile) *Session {
+	texts := string(c.Payload)
+	of := func(s codec.Span) string { return texts[s.Start:s.End] }
+	return &Session{
+		ID: c.Session, Subject: of(c.Subject), Tenant: of(c.Tenant), Profile: p.Name, Gen: c.Gen,
+		StartedAt:       time.UnixMilli(c.Started).UTC(),
+		AuthenticatedAt: time.Unix(c.AuthTime, 0).UTC(),
+		AccessExpires:   time.Unix(c.Expires, 0).UTC(),
+		ACR:             of(c.ACR), AMR: decodeAMR(of(c.AMR)), Claims: of(c.App),
+	}
+}
+
+// live asks the store whether the session of a good access token lives.
+func (m *Manager) live(ctx context.Context, p *profile, s *Session, now time.Time) (*store.Record, error) {
+	row, err := m.store.Get(ctx, s.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrTokenInvalid
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	st := columns(&row)
+	if row.Ended() {
+		return nil, endedError(st.EndReason)
+	}
+	if _, over := st.expired(now); over {
+		return nil, ErrSessionExpired
+	}
+	if row.Subject != s.Subject || row.Tenant != s.Tenant || row.Profile != s.Profile {
+		return nil, ErrTokenInvalid
+	}
+	if p.Rotation.OneAccessToken && !st.accessible(s.Gen, now, policy{Rotation: p.Rotation}) {
+		return nil, ErrTokenExpired
+	}
+	return &row, nil
+}
+
+// endedError tells a session that has run out from one that was ended.
+func endedError(reason EndReason) error {
+	if reason == EndIdle || reason == EndExpired {
+		return ErrSessionExpired
+	}
+	return ErrSessionEnded
+}
+
+// noteUse notes that the session is used.
+func (m *Manager) noteUse(s *Session, p *profile, req AuthenticateRequest, now time.Time, idle time.Duration) {
+	gen := s.Gen
+	if req.Relay {
+		gen = 0
+	}
+	var until time.Time
+	if !req.Passive {
+		until = now.Add(idle)
+	}
+	m.touches.note(s.ID, gen, now, until)
+}
+
+// Identify returns the session of a token of either type, expired ones too, by
+// its signature, issuer and audience alone: it asks no store and says nothing of
+// whether the session lives. It is for what a holder may do with any token of
+// theirs: log out, or get a CSRF token. It returns [ErrTokenInvalid] for
+// everything else.
+func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	now := m.clock.now()
+	if _, err := m.verifyAccess(c, token, t, now); err == nil {
+		return c.Session, nil
+	}
+	if err := m.verifyRefresh(c, token, t, now); err != nil {
+		return SessionID{}, err
+	}
+	return c.Session, nil
+}
+
+// verifyRefresh checks everything about a refresh token that needs no record.
+func (m *Manager) verifyRefresh(c *codec.Claims, token string, t Transport, now time.Time) error {
+	if m.codec.Verify(c, codec.Refresh, token) != nil ||
+		string(c.Text(c.Issuer)) != m.issuer || c.IssuedAt > now.Add(m.leeway).Unix() {
+		return ErrTokenInvalid
+	}
+	path := refreshByBearer
+	if t == Cookie {
+		path = refreshByCookie
+	}
+	if aud := c.Text(c.Audience); len(aud) != len(m.issuer)+len(path) || string(aud[len(m.issuer):]) != path {
+		return ErrTokenInvalid
+	}
+	return nil
+}

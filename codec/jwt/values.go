@@ -1,0 +1,243 @@
+package jwt
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"github.com/remuda-go/remuda/codec"
+)
+
+// text reads a string of ours: the only escapes are \" and \\, which it undoes
+// in place.
+func (s *scanner) text(out *codec.Span) bool {
+	if !s.byte('"') {
+		return false
+	}
+	start, w := s.i, s.i
+	var high byte
+	for s.i < len(s.b) {
+		ch := s.b[s.i]
+		s.i++
+		switch {
+		case ch == '"':
+			*out = span(start, w)
+			return high < utf8.RuneSelf || utf8.Valid(s.b[start:w])
+		case ch == '\\':
+			if s.i >= len(s.b) || s.b[s.i] != '"' && s.b[s.i] != '\\' {
+				return false
+			}
+			ch = s.b[s.i]
+			s.i++
+		case ch < 0x20 || ch == 0x7f:
+			return false
+		}
+		high |= ch
+		s.b[w] = ch
+		w++
+	}
+	return false
+}
+
+// id reads 16 bytes in canonical base64url.
+func (s *scanner) id(out *[16]byte) bool {
+	const length = 22
+	end := s.i + 1 + length
+	if !s.byte('"') || end >= len(s.b) || s.b[end] != '"' {
+		return false
+	}
+	raw, ok := decodeSegment(out[:0], s.b[s.i:end])
+	s.i = end + 1
+	return ok && len(raw) == len(out)
+}
+
+// number reads a whole number without sign, leading zero or exponent.
+func (s *scanner) number(out *int64) bool {
+	start := s.i
+	var v int64
+	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
+		v = v*10 + int64(s.b[s.i]-'0')
+		s.i++
+		if s.i-start > maxDigits {
+			return false
+		}
+	}
+	*out = v
+	return s.i > start && (s.b[start] != '0' || s.i-start == 1)
+}
+
+func (s *scanner) gen() bool {
+	var v int64
+	if !s.number(&v) || v == 0 || v > math.MaxUint32 {
+		return false
+	}
+	s.c.Gen = uint32(v) //nolint:gosec // just checked
+	return true
+}
+
+// texts reads an array of one or more strings.
+func (s *scanner) texts(out *codec.Span) bool {
+	start := s.i
+	if !s.byte('[') {
+		return false
+	}
+	for {
+		if s.i >= len(s.b) || s.b[s.i] != '"' || !s.value(1) {
+			return false
+		}
+		if s.byte(']') {
+			*out = span(start, s.i)
+			return true
+		}
+		if !s.byte(',') {
+			return false
+		}
+	}
+}
+
+func (s *scanner) literal(want string) bool {
+	if len(s.b)-s.i < len(want) || string(s.b[s.i:s.i+len(want)]) != want {
+		return false
+	}
+	s.i += len(want)
+	return true
+}
+
+// value skips one JSON value (RFC 8259) of the application's, without white
+// space, nested at most depth deep.
+func (s *scanner) value(depth int) bool {
+	if s.i >= len(s.b) || depth == 0 {
+		return false
+	}
+	switch s.b[s.i] {
+	case '"':
+		return s.anyText()
+	case '{':
+		return s.anyObject(depth)
+	case '[':
+		return s.anyArray(depth)
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	default:
+		return s.anyNumber()
+	}
+}
+
+func (s *scanner) anyObject(depth int) bool {
+	s.i++
+	if s.byte('}') {
+		return true
+	}
+	base := s.named
+	for {
+		name, ok := s.name()
+		if !ok || !utf8.Valid(s.b[name.Start:name.End]) || !s.unique(base, name) || !s.value(depth-1) {
+			return false
+		}
+		if s.byte('}') {
+			s.named = base
+			return true
+		}
+		if !s.byte(',') {
+			return false
+		}
+	}
+}
+
+func (s *scanner) anyArray(depth int) bool {
+	s.i++
+	if s.byte(']') {
+		return true
+	}
+	for {
+		if !s.value(depth - 1) {
+			return false
+		}
+		if s.byte(']') {
+			return true
+		}
+		if !s.byte(',') {
+			return false
+		}
+	}
+}
+
+func (s *scanner) anyText() bool {
+	s.i++
+	start := s.i
+	for s.i < len(s.b) {
+		ch := s.b[s.i]
+		s.i++
+		switch {
+		case ch == '"':
+			return utf8.Valid(s.b[start : s.i-1])
+		case ch < 0x20:
+			return false
+		case ch == '\\':
+			if !s.escape() {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// escape reads what follows a backslash.
+func (s *scanner) escape() bool {
+	if s.i >= len(s.b) {
+		return false
+	}
+	ch := s.b[s.i]
+	s.i++
+	switch ch {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return true
+	case 'u':
+		for range 4 {
+			if s.i >= len(s.b) || !isHex(s.b[s.i]) {
+				return false
+			}
+			s.i++
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+func isHex(ch byte) bool {
+	return '0' <= ch && ch <= '9' || 'a' <= ch && ch <= 'f' || 'A' <= ch && ch <= 'F'
+}
+
+func (s *scanner) anyNumber() bool {
+	s.byte('-')
+	if s.byte('0') {
+		if s.digits() {
+			return false // a leading zero
+		}
+	} else if !s.digits() {
+		return false
+	}
+	if s.byte('.') && !s.digits() {
+		return false
+	}
+	if s.byte('e') || s.byte('E') {
+		if !s.byte('+') {
+			s.byte('-')
+		}
+		return s.digits()
+	}
+	return true
+}
+
+// digits reads digits and reports whether there was one.
+func (s *scanner) digits() bool {
+	start := s.i
+	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
+		s.i++
+	}
+	return s.i > start
+}

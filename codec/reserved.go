@@ -1,0 +1,45 @@
+package codec
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// reserved are the claim names that are ours or a standard's. An application's
+// claims may not take them.
+const reserved = " iss aud sub sid iat exp nbf jti auth_time gen prf sst acr amr tenant act cnf anon "
+
+// longestReserved is the length of the longest of them.
+const longestReserved = len("auth_time")
+
+// maxName is the longest name of an application's claim in bytes.
+const maxName = 64
+
+// AppName reports whether an application's claim may have this name: 1 to 64
+// printable ASCII characters that JSON writes as they are, and not a reserved
+// name, also not if letters are folded as lax JSON parsers fold them (SUB).
+// Folds from outside ASCII (the long s, the Kelvin sign) cannot occur.
+func AppName(name []byte) bool {
+	if len(name) == 0 || len(name) > maxName {
+		return false
+	}
+	for _, ch := range name {
+		if ch <= ' ' || ch >= utf8.RuneSelf-1 || strings.IndexByte(`"\<>&`, ch) >= 0 {
+			return false
+		}
+	}
+	return len(name) > longestReserved || !isReserved(name)
+}
+
+func isReserved(name []byte) bool {
+	var padded [longestReserved + 2]byte
+	b := append(padded[:0], ' ')
+	for _, ch := range name {
+		if 'A' <= ch && ch <= 'Z' {
+			ch += 'a' - 'A'
+		}
+		b = append(b, ch)
+	}
+	b = append(b, ' ')
+	return strings.Contains(reserved, string(b))
+}

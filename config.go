@@ -1,0 +1,34 @@
+package remuda
+
+import (
+	"time"
+
+	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
+)
+
+// Config is what a [Manager] is made of. It is passed by value and not looked
+// at again.
+type Config struct {
+	// Store keeps the sessions. Required; there is no default.
+	Store store.Store
+	// Keys signs tokens and seals what is stored. Required.
+	Keys *keyring.Ring
+	// Issuer is the iss claim: an absolute URL or another name of at most 255
+	// bytes that no other issuer with the same keys has. Required.
+	Issuer string
+	// Profiles are the kinds of clients. At least one; names are unique.
+	Profiles []Profile
+	// Events receives what happened. Nil means nobody.
+	Events event.Sink
+	// Now returns the present time. Nil means time.Now.
+	Now func() time.Time
+	// Leeway is how far the clock of the node that issued a token may be
+	// ahead. Zero means 30 seconds. A node whose clock is further from the
+	// store's refuses to decide.
+	Leeway time.Duration
+	// DiscardSessionsOfLostRing binds the store to Keys although its sessions
+	// belong to another ring: they all end, since nothing can open them.
+	DiscardSessionsOfLostRing bool
+}

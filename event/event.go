@@ -1,0 +1,54 @@
+// Package event says what happened to sessions, after it happened.
+//
+// Events are emitted after the change they tell of is stored, at most once, in
+// the process that made the change. They never hold a token, a seed or a key.
+// Sinks observe; they cannot veto and they cannot fail a login.
+package event
+
+import "time"
+
+// Kind names what happened.
+type Kind string
+
+// The kinds of events.
+const (
+	SessionStarted   Kind = "session.started"    // a login made a session
+	SessionRefreshed Kind = "session.refreshed"  // a new generation was issued
+	SessionReplayed  Kind = "session.replayed"   // the newest generation was handed out again
+	SessionSteppedUp Kind = "session.stepped_up" // the user authenticated again in the session
+	SessionEnded     Kind = "session.ended"      // a session ended; Reason says why
+	SessionLimit     Kind = "session.limit"      // a login met the cap on sessions of its subject
+	RefreshReused    Kind = "refresh.reused"     // a refresh token was used by two parties; Class says how
+	RefreshSuspect   Kind = "refresh.suspect"    // the newest generation was recovered late many times in a row
+	RefreshForged    Kind = "refresh.forged"     // a well-signed refresh token does not fit its session
+	RefreshMismatch  Kind = "refresh.superseded" // another client of the session has just refreshed
+	RefreshEarly     Kind = "refresh.early"      // a refresh came before it was due
+	RefreshThrottled Kind = "refresh.throttled"  // too many replays in one window
+	StoreRolledBack  Kind = "store.rolled_back"  // the store has lost acknowledged writes
+	LoginFailed      Kind = "login.failed"       // wrong name or password
+	LoginThrottled   Kind = "login.throttled"    // too many attempts
+)
+
+// Event is one thing that happened. Texts that do not apply are empty.
+type Event struct {
+	Kind      Kind
+	Time      time.Time // in store time
+	Subject   string
+	Tenant    string
+	Session   string // the session id, 22 characters of base64url
+	Profile   string
+	Gen       uint32
+	Reason    string // session.ended: one of the end reasons
+	Class     string // refresh.reused: previous, stale or shadowed
+	Reported  bool   // the policy is to report only: nothing was ended
+	UserAgent string // coarse: family and platform
+	Network   string // coarse: /24 or /48
+	RequestID string
+}
+
+// Sink receives events. Emit is called in the path of a request, so it returns
+// at once: what takes time is queued by the sink, and dropped with a count when
+// the queue is full. It is safe for concurrent use.
+type Sink interface {
+	Emit(e Event)
+}

@@ -1,0 +1,154 @@
+package remuda
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
+)
+
+// record is a session as the manager works with it: the columns and the opened
+// blob of a [store.Record] together.
+type record struct {
+	state
+
+	ID      SessionID
+	Subject string
+	Tenant  string
+	Profile string
+	Version store.Version
+
+	StartedAt       time.Time
+	AuthenticatedAt time.Time
+	Remember        bool
+	ACR             string
+	AMR             string // a JSON array of strings, or empty
+	Claims          string // a JSON object, or empty
+	Device          string
+	Network         string
+	AddressHash     [16]byte
+}
+
+// sealKind tells blobs of sessions from other sealed things.
+const sealKind = "session"
+
+// bodyVersion is the version of the layout that body and openBody share.
+const bodyVersion = 1
+
+// seal makes the row of r.
+func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
+	blob, err := ring.Seal(nil, r.body(), sealKind, r.ID)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return store.Record{
+		ID: r.ID, Subject: r.Subject, Tenant: r.Tenant, Profile: r.Profile,
+		Gen: r.Gen, GenSeen: r.GenSeen, WindowAt: r.WindowAt,
+		LastSeen: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
+		EndedAt: r.EndedAt, EndReason: string(r.EndReason),
+		Version: r.Version, Blob: blob,
+	}, nil
+}
+
+// openRecord reads a row.
+func openRecord(row *store.Record, ring *keyring.Ring) (record, error) {
+	r := record{
+		ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, Version: row.Version,
+		state: columns(row),
+	}
+	body, err := ring.Open(nil, row.Blob, sealKind, row.ID)
+	if err != nil {
+		return record{}, err
+	}
+	if err := r.openBody(body); err != nil {
+		return record{}, err
+	}
+	return r, nil
+}
+
+// columns is what can be known of a session without opening its blob.
+func columns(row *store.Record) state {
+	return state{
+		Gen: row.Gen, GenSeen: row.GenSeen, WindowAt: row.WindowAt,
+		LastSeen: row.LastSeen, IdleExpires: row.IdleExpires, Expires: row.Expires,
+		EndedAt: row.EndedAt, EndReason: EndReason(row.EndReason),
+	}
+}
+
+// Flags of a body.
+const (
+	flagKeyOff = 1 << iota
+	flagRecovered
+	flagRemember
+)
+
+// body is what is sealed: fixed fields first, then texts with their lengths.
+func (r *record) body() []byte {
+	b := make([]byte, 0, 256)
+	b = append(b, bodyVersion, r.flags(), r.Streak)
+	b = binary.BigEndian.AppendUint16(b, r.Replays)
+	b = append(b, r.Seed[:]...)
+	b = append(b, r.Retry[:]...)
+	b = append(b, r.Hint[:]...)
+	b = append(b, r.AddressHash[:]...)
+	for _, t := range []time.Time{r.GenAt, r.AccessExpires, r.StartedAt, r.AuthenticatedAt} {
+		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) //nolint:gosec // read back the same way
+	}
+	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
+		b = append(b, text...)
+	}
+	return b
+}
+
+func (r *record) flags() byte {
+	var f byte
+	for _, flag := range []struct {
+		set bool
+		bit byte
+	}{{r.KeyOff, flagKeyOff}, {r.Recovered, flagRecovered}, {r.Remember, flagRemember}} {
+		if flag.set {
+			f |= flag.bit
+		}
+	}
+	return f
+}
+
+// bodyFixed is the length of what stands before the texts.
+const bodyFixed = 3 + 2 + len(seed{}) + 3*len(mark{}) + 4*8
+
+var errBody = errors.New("remuda: the sealed record has an unknown layout")
+
+// openBody reads what body wrote.
+func (r *record) openBody(b []byte) error {
+	if len(b) < bodyFixed || b[0] != bodyVersion {
+		return errBody
+	}
+	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0
+	r.Streak = b[2]
+	r.Replays = binary.BigEndian.Uint16(b[3:])
+	b = b[5:]
+	for _, dst := range [][]byte{r.Seed[:], r.Retry[:], r.Hint[:], r.AddressHash[:]} {
+		b = b[copy(dst, b):]
+	}
+	for _, t := range []*time.Time{&r.GenAt, &r.AccessExpires, &r.StartedAt, &r.AuthenticatedAt} {
+		*t = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // written the same way
+		b = b[8:]
+	}
+	for _, text := range []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network} {
+		if len(b) < 4 {
+			return errBody
+		}
+		n := binary.BigEndian.Uint32(b)
+		if uint64(len(b)-4) < uint64(n) {
+			return errBody
+		}
+		*text, b = string(b[4:4+n]), b[4+n:]
+	}
+	if len(b) != 0 {
+		return errBody
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/store"
+)
+
+// maxRetryKey and minRetryKey bound an Idempotency-Key in bytes.
+const (
+	minRetryKey = 16
+	maxRetryKey = 255
+)
+
+// Refresh exchanges a refresh token. On success the grant has a fresh access
+// token, and a refresh token unless the client is to keep the one it has. What
+// happens when is decided by rotation.go. It returns [ErrTokenInvalid],
+// [ErrSessionExpired], [ErrSessionEnded], [ErrRefreshReused],
+// [ErrRefreshSuperseded], a [*RetryError] with [ErrRefreshTooEarly] or
+// [ErrThrottled], [ErrRequest] for a bad retry key, or [ErrUnavailable]. After
+// ErrUnavailable the refresh may have happened; to send it again is harmless.
+func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error) {
+	if n := len(req.RetryKey); n > 0 && n < minRetryKey || n > maxRetryKey {
+		return Grant{}, ErrRequest
+	}
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	if err := m.verifyRefresh(c, req.Token, req.Transport, m.clock.now()); err != nil {
+		return Grant{}, err
+	}
+	id, subject := SessionID(c.Session), string(c.Text(c.Subject))
+	leave, err := m.gate.enter(ctx, id)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer leave()
+	m.touches.flush(ctx, id)
+	facts := readFacts(req.Client.UserAgent)
+	shown := presentation{gen: c.Gen, jti: c.JTI, retryKey: req.RetryKey, hint: facts.hint()}
+	return m.exchange(ctx, id, subject, req, shown)
+}
+
+// exchange reads, decides and swaps, and then tells what happened.
+func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, req RefreshRequest, shown presentation) (Grant, error) {
+	var (
+		p   *profile
+		d   decision
+		now time.Time
+	)
+	r, err := m.change(ctx, id, func(r *record) (bool, error) {
+		p = m.profiles[r.Profile]
+		if p == nil || p.Transport != req.Transport || r.Subject != subject {
+			return false, ErrTokenInvalid
+		}
+		var err error
+		if now, err = m.clock.trusted(); err != nil {
+			return false, err
+		}
+		d, r.state = decide(r.state, shown, now, p.policy(r, now, m.leeway))
+		return d.write, nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Grant{}, ErrTokenInvalid
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	if !r.EndedAt.IsZero() {
+		m.touches.forget(id)
+	}
+	m.emitDecision(r, d, req.Client, now)
+	if err := d.error(r); err != nil {
+		return Grant{}, err
+	}
+	return m.grant(p, r, now, p.accessExpires(r, now), d.verdict != verdictCurrent)
+}
+
+// error is what a client is told of a verdict; nil if it gets tokens.
+func (d *decision) error(r *record) error {
+	switch d.verdict {
+	case verdictCurrent, verdictRotate, verdictReplay:
+		return nil
+	case verdictEnded:
+		return endedError(r.EndReason)
+	case verdictExpired:
+		return ErrSessionExpired
+	case verdictEarly:
+		return &RetryError{Err: ErrRefreshTooEarly, After: d.after}
+	case verdictSuperseded:
+		return ErrRefreshSuperseded
+	case verdictThrottled:
+		return &RetryError{Err: ErrThrottled, After: d.after}
+	case verdictReuse:
+		return ErrRefreshReused
+	case verdictInvalid:
+		return ErrTokenInvalid
+	default:
+		return ErrTokenInvalid
+	}
+}
+
+// StepUp notes that the user of a session has authenticated again, keeps the
+// session, and issues its next generation: whoever holds older tokens holds
+// nothing that carries the new level. It returns [ErrTokenInvalid] if there is
+// no such session, [ErrSessionExpired], [ErrSessionEnded], [ErrRequest] or
+// [ErrUnavailable].
+func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) {
+	amr, err := encodeAMR(req.AMR)
+	if err != nil {
+		return Grant{}, err
+	}
+	if !identifier(req.ACR) {
+		return Grant{}, ErrRequest
+	}
+	leave, err := m.gate.enter(ctx, req.Session)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer leave()
+	m.touches.flush(ctx, req.Session)
+	var (
+		p   *profile
+		now time.Time
+	)
+	r, err := m.change(ctx, req.Session, func(r *record) (bool, error) {
+		if now, err = m.clock.trusted(); err != nil {
+			return false, err
+		}
+		if !r.EndedAt.IsZero() {
+			return false, endedError(r.EndReason)
+		}
+		if _, over := r.expired(now); over {
+			return false, ErrSessionExpired
+		}
+		if p = m.profiles[r.Profile]; p == nil {
+			return false, ErrTokenInvalid
+		}
+		r.state = r.advance(now, p.policy(r, now, m.leeway))
+		r.Hint = r.Seed.hash("hint", readFacts(req.Client.UserAgent).hint())
+		r.AuthenticatedAt = now
+		if req.ACR != "" {
+			r.ACR = req.ACR
+		}
+		if amr != "" {
+			r.AMR = amr
+		}
+		return true, nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Grant{}, ErrTokenInvalid
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	m.emit(event.SessionSteppedUp, r, req.Client, now, nil)
+	return m.grant(p, r, now, r.AccessExpires, true)
+}

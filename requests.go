@@ -1,0 +1,91 @@
+package remuda
+
+// StartRequest begins a session for somebody whose identity the application has
+// established.
+type StartRequest struct {
+	Profile string // the name of one of the profiles
+	Subject string // 1 to 255 bytes of UTF-8 without control characters
+	Tenant  string // at most 255 bytes, likewise
+	ACR     string // at most 255 bytes
+	AMR     []string
+	// Claims go into every access token of the session. They marshal to JSON;
+	// a name that is, or folds to, a reserved one is an error.
+	Claims   map[string]any
+	Remember bool // the profile's remember-me lifetimes
+	// Replaces is a session that the same client holds already: it ends as the
+	// new one begins. The zero value means none.
+	Replaces SessionID
+	Client   Client
+}
+
+// AuthenticateRequest presents an access token.
+type AuthenticateRequest struct {
+	Token     string
+	Transport Transport // how it came; a profile's tokens are refused by another way
+	// Passive says that this use is no sign of activity (polling): it does not
+	// move the idle deadline.
+	Passive bool
+	// Relay says that a trusted server uses the token on behalf of a client
+	// that may not have received it yet, so that this use does not count as
+	// the client's.
+	Relay bool
+}
+
+// RefreshRequest presents a refresh token.
+type RefreshRequest struct {
+	Token     string
+	Transport Transport
+	// RetryKey is the Idempotency-Key of this logical refresh: 16 to 255
+	// bytes, random, used for no other one. Empty if the client sends none.
+	RetryKey string
+	Client   Client
+}
+
+// EndRequest ends one session.
+type EndRequest struct {
+	Session SessionID
+	Reason  EndReason // the zero value means EndLogout
+	Client  Client
+}
+
+// EndAllRequest ends all sessions of a subject.
+type EndAllRequest struct {
+	Subject string
+	Tenant  string
+	Except  SessionID // one that survives; the zero value means none
+	Reason  EndReason // the zero value means EndLogout, or EndLogoutOthers with Except
+	Client  Client
+}
+
+// SessionsRequest asks for the sessions of a subject.
+type SessionsRequest struct {
+	Subject string
+	Tenant  string
+	After   SessionID // where to go on; the zero value means from the start
+}
+
+// StepUpRequest says that the user of a session has proved again who they are.
+type StepUpRequest struct {
+	Session SessionID
+	ACR     string // the level reached; empty keeps the present one
+	AMR     []string
+	Client  Client
+}
+
+// EndReason says why a session ended. The list is closed.
+type EndReason string
+
+// The end reasons.
+const (
+	EndLogout          EndReason = "logout"
+	EndLogoutOthers    EndReason = "logout_others"
+	EndReplaced        EndReason = "replaced" // the same client signed in again
+	EndLimit           EndReason = "limit"    // the oldest made room for a new one
+	EndIdle            EndReason = "idle"
+	EndExpired         EndReason = "expired"
+	EndReuse           EndReason = "reuse"
+	EndRolledBack      EndReason = "rolled_back"
+	EndPasswordChanged EndReason = "password_changed"
+	EndAdmin           EndReason = "admin"
+	EndDisabled        EndReason = "disabled"
+)

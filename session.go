@@ -1,0 +1,69 @@
+package remuda
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/remuda-go/remuda/store"
+)
+
+// SessionID names a session: 128 random bits. It is not a secret: with it a
+// session can be ended by its owner, but not used.
+type SessionID = store.ID
+
+// ParseSessionID reads what SessionID.String wrote.
+func ParseSessionID(s string) (SessionID, error) { return store.ParseID(s) }
+
+// Client is what is known of the client that sends a request. The zero value
+// means that nothing is.
+type Client struct {
+	UserAgent string     // the header, unread; at most 512 bytes of it are looked at
+	Address   netip.Addr // never stored as it is
+	RequestID string     // for events
+}
+
+// Session is a session as its holder may see it. It is a copy: changing it
+// changes nothing.
+type Session struct {
+	ID      SessionID
+	Subject string // empty for an anonymous session
+	Tenant  string
+	Profile string
+	Gen     uint32 // the generation of the credential that was presented, or the newest
+
+	StartedAt       time.Time
+	AuthenticatedAt time.Time // the last time the user proved who they are
+	AccessExpires   time.Time // when the presented access token expires; zero in lists
+
+	// The remaining fields come from the session's record. Authenticate fills
+	// them with liveness store; with others they are zero there.
+	LastSeenAt  time.Time
+	IdleExpires time.Time
+	Expires     time.Time
+	Remembered  bool   // in lists and grants
+	Device      string // coarse, for people: "Firefox on Linux"; in lists and grants
+	Network     string // coarse: "192.0.2.0/24"; in lists and grants
+
+	ACR string   // authentication context class (RFC 9068 section 2.2.1)
+	AMR []string // authentication methods (RFC 8176)
+
+	// Claims are the application's own claims as a JSON object, or empty.
+	Claims string
+}
+
+// Recent reports whether the user proved who they are within maxAge before now.
+// The age of the session does not count, and a refresh does not make it younger.
+func (s *Session) Recent(now time.Time, maxAge time.Duration) bool {
+	return now.Sub(s.AuthenticatedAt) <= maxAge
+}
+
+// Grant is what a client receives at login, step-up or refresh.
+type Grant struct {
+	Session       Session
+	Access        AccessToken
+	AccessExpires time.Time
+	// Refresh is zero if no new generation was issued to this client: it keeps
+	// the refresh token it has.
+	Refresh        RefreshToken
+	RefreshExpires time.Time // the absolute end of the session
+}

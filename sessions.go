@@ -1,0 +1,106 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/remuda-go/remuda/store"
+)
+
+// session is the record as its holder may see it.
+func (r *record) session() Session {
+	return Session{
+		ID: r.ID, Subject: r.Subject, Tenant: r.Tenant, Profile: r.Profile, Gen: r.Gen,
+		StartedAt: r.StartedAt, AuthenticatedAt: r.AuthenticatedAt,
+		LastSeenAt: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
+		Remembered: r.Remember, Device: r.Device, Network: r.Network,
+		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims,
+	}
+}
+
+// Session returns a session that lives. It returns [ErrTokenInvalid] if there is
+// none, [ErrSessionExpired], [ErrSessionEnded] or [ErrUnavailable].
+func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
+	row, err := m.store.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return Session{}, ErrTokenInvalid
+	}
+	if err != nil {
+		return Session{}, unavailable(err)
+	}
+	r, err := openRecord(&row, m.ring)
+	if err != nil {
+		return Session{}, unavailable(err)
+	}
+	if row.Ended() {
+		return Session{}, endedError(r.EndReason)
+	}
+	if _, over := r.expired(m.clock.now()); over {
+		return Session{}, ErrSessionExpired
+	}
+	return r.session(), nil
+}
+
+// Sessions yields the live sessions of a subject in ascending order of id. An
+// error is yielded once, as the last pair, and wraps [ErrUnavailable]. A row
+// that does not open is yielded with what its columns say.
+func (m *Manager) Sessions(ctx context.Context, req SessionsRequest) iter.Seq2[Session, error] {
+	return func(yield func(Session, error) bool) {
+		now := m.clock.now()
+		for row, err := range m.store.List(ctx, store.Owner{Tenant: req.Tenant, Subject: req.Subject}, req.After) {
+			if err != nil {
+				yield(Session{}, unavailable(err))
+				return
+			}
+			r, err := openRecord(&row, m.ring)
+			if err != nil {
+				r = record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, state: columns(&row)}
+			}
+			if _, over := r.expired(now); over || row.Ended() {
+				continue
+			}
+			if !yield(r.session(), nil) {
+				return
+			}
+		}
+	}
+}
+
+// EndAll ends the sessions of a subject that began before it was called, and
+// returns how many it ended. After an error some may have ended; to call it
+// again is harmless.
+func (m *Manager) EndAll(ctx context.Context, req EndAllRequest) (int, error) {
+	if req.Reason == "" {
+		req.Reason = EndLogout
+		if !req.Except.IsZero() {
+			req.Reason = EndLogoutOthers
+		}
+	}
+	ended := 0
+	var failed []error
+	for s, err := range m.Sessions(ctx, SessionsRequest{Tenant: req.Tenant, Subject: req.Subject}) {
+		if err != nil {
+			return ended, errors.Join(append(failed, err)...)
+		}
+		if s.ID == req.Except {
+			continue
+		}
+		if err := m.End(ctx, EndRequest{Session: s.ID, Reason: req.Reason, Client: req.Client}); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		ended++
+	}
+	return ended, errors.Join(failed...)
+}
+
+func sortByStart(list []Session) {
+	slices.SortFunc(list, func(a, b Session) int {
+		if c := a.StartedAt.Compare(b.StartedAt); c != 0 {
+			return c
+		}
+		return slices.Compare(a.ID[:], b.ID[:])
+	})
+}

@@ -1,0 +1,280 @@
+package remuda
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/store"
+)
+
+// maxCookieToken is the longest token that fits a cookie: browsers keep 4,096
+// bytes of name, value and attributes (RFC 6265 section 6.1).
+const maxCookieToken = 3800
+
+// Start begins a session and returns what its client receives. It returns
+// [ErrRequest] if the request cannot be meant, [ErrSessionLimit] if the subject
+// may have no more sessions, or [ErrUnavailable].
+func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
+	now, err := m.clock.trusted()
+	if err != nil {
+		return Grant{}, err
+	}
+	p, r, err := m.newRecord(&req, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	// Signed before anything is stored: what cannot be signed is no session.
+	g, err := m.grant(p, r, now, r.AccessExpires, true)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := m.checkIssued(p, &g); err != nil {
+		return Grant{}, err
+	}
+	row, err := r.seal(m.ring)
+	if err != nil {
+		return Grant{}, unavailable(err)
+	}
+	if err := m.store.Create(ctx, row); err != nil {
+		return Grant{}, unavailable(err)
+	}
+	if err := m.makeRoom(ctx, p, r, req.Client); err != nil {
+		return Grant{}, err
+	}
+	m.emit(event.SessionStarted, r, req.Client, now, nil)
+	if !req.Replaces.IsZero() {
+		if err := m.End(ctx, EndRequest{Session: req.Replaces, Reason: EndReplaced, Client: req.Client}); err != nil {
+			return Grant{}, err
+		}
+	}
+	return g, nil
+}
+
+// newRecord checks the request and makes the record of the new session.
+func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record, error) {
+	p, ok := m.profiles[req.Profile]
+	switch {
+	case !ok:
+		return nil, nil, fmt.Errorf("%w: there is no profile %q", ErrRequest, req.Profile)
+	case req.Subject == "" || !identifier(req.Subject):
+		return nil, nil, fmt.Errorf("%w: a subject is 1 to %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
+	case !identifier(req.Tenant) || !identifier(req.ACR):
+		return nil, nil, fmt.Errorf("%w: a tenant or level is at most %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
+	case req.Remember && p.RememberAbsolute == 0:
+		return nil, nil, fmt.Errorf("%w: the profile %q offers no remember-me", ErrRequest, req.Profile)
+	}
+	claims, err := encodeClaims(req.Claims)
+	if err != nil {
+		return nil, nil, err
+	}
+	amr, err := encodeAMR(req.AMR)
+	if err != nil {
+		return nil, nil, err
+	}
+	facts := readFacts(req.Client.UserAgent)
+	r := &record{
+		Subject: req.Subject, Tenant: req.Tenant, Profile: req.Profile, Version: newVersion(),
+		StartedAt: now, AuthenticatedAt: now, Remember: req.Remember,
+		ACR: req.ACR, AMR: amr, Claims: claims,
+		Device: facts.String(), Network: network(req.Client.Address),
+	}
+	if req.Client.Address.IsValid() {
+		r.AddressHash = m.ring.HashAddress(req.Client.Address)
+	}
+	_, _ = rand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
+	_, _ = rand.Read(r.Seed[:]) // likewise
+	idle, absolute := p.lifetimes(r.Remember)
+	r.Gen, r.GenAt, r.WindowAt, r.LastSeen = 1, now, now, now
+	r.Expires = now.Add(absolute)
+	r.IdleExpires = now.Add(idle)
+	r.Hint = r.Seed.hash("hint", facts.hint())
+	r.AccessExpires = p.accessExpires(r, now)
+	return p, r, nil
+}
+
+// lifetimes returns the idle and the absolute lifetime.
+func (p *profile) lifetimes(remember bool) (idle, absolute time.Duration) {
+	if remember {
+		return p.RememberIdle, p.RememberAbsolute
+	}
+	return p.Idle, p.Absolute
+}
+
+// accessExpires is when an access token issued now expires: never past the
+// session, in whole seconds, and earlier by a part that differs from session to
+// session and from second to second.
+func (p *profile) accessExpires(r *record, now time.Time) time.Time {
+	draw := r.Seed.derive("jitter", binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro()))) //nolint:gosec // only its bits matter
+	part := float64(binary.BigEndian.Uint16(draw[:])) / (1 << 16)
+	life := p.Access - time.Duration(part*p.Jitter*float64(p.Access))
+	return earlier(now.Add(max(life, time.Second)), r.Expires).Truncate(time.Second)
+}
+
+// policy is the profile's for one session now.
+func (p *profile) policy(r *record, now time.Time, leeway time.Duration) policy {
+	idle, _ := p.lifetimes(r.Remember)
+	return policy{Rotation: p.Rotation, idle: idle, access: p.accessExpires(r, now), leeway: leeway}
+}
+
+// checkIssued verifies a first access token as a request would, so that no login
+// succeeds whose tokens then fail, and refuses one that does not fit a cookie.
+func (m *Manager) checkIssued(p *profile, g *Grant) error {
+	if p.Transport == Cookie && len(g.Access.s) > maxCookieToken {
+		return fmt.Errorf("%w: the access token has %d bytes and a cookie holds %d: put less into the claims", ErrRequest, len(g.Access.s), maxCookieToken)
+	}
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	if m.codec.Verify(c, codec.Access, g.Access.s) != nil {
+		return fmt.Errorf("%w: the claims cannot be carried by an access token", ErrRequest)
+	}
+	return nil
+}
+
+// grant signs the tokens of the newest generation.
+func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, withRefresh bool) (Grant, error) {
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	access, err := m.sign(c, codec.Access, p, r, now, accessExpires)
+	if err != nil {
+		return Grant{}, err
+	}
+	g := Grant{
+		Session: r.session(), Access: AccessToken{s: access},
+		AccessExpires: accessExpires, RefreshExpires: r.Expires,
+	}
+	g.Session.AccessExpires = accessExpires
+	if !withRefresh {
+		return g, nil
+	}
+	// iat is when the generation was issued, so that a replay is identical.
+	refresh, err := m.sign(c, codec.Refresh, p, r, r.GenAt, r.Expires)
+	if err != nil {
+		return Grant{}, err
+	}
+	g.Refresh = RefreshToken{s: refresh}
+	return g, nil
+}
+
+func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, issued, expires time.Time) (string, error) {
+	c.Reset()
+	c.Type, c.Session, c.Gen = typ, r.ID, r.Gen
+	c.IssuedAt, c.Expires = issued.Unix(), expires.Unix()
+	c.Issuer, c.Subject = c.Add(m.issuer), c.Add(r.Subject)
+	if typ == codec.Refresh {
+		c.Audience, c.JTI = c.Add(p.refreshAudience), r.Seed.refreshID(r.Gen)
+	} else {
+		c.Audience, c.Profile = c.Add(p.audience), c.Add(r.Profile)
+		c.AuthTime, c.Started = r.AuthenticatedAt.Unix(), r.StartedAt.UnixMilli()
+		c.Tenant, c.ACR, c.AMR, c.App = c.Add(r.Tenant), c.Add(r.ACR), c.Add(r.AMR), c.Add(r.Claims)
+	}
+	if len(c.Payload) > codec.MaxToken {
+		return "", fmt.Errorf("%w: the claims are too long for a token", ErrRequest)
+	}
+	token, err := m.codec.Sign(nil, c)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return string(token), nil
+}
+
+func (m *Manager) borrowClaims() *codec.Claims { return m.claims.Get().(*codec.Claims) }
+
+// makeRoom keeps the cap on sessions. The new session is stored already and is
+// counted, so that of many logins at once no more than the cap survive.
+func (m *Manager) makeRoom(ctx context.Context, p *profile, own *record, client Client) error {
+	if p.MaxSessions == 0 {
+		return nil
+	}
+	others, err := m.others(ctx, own)
+	if err != nil {
+		return err
+	}
+	over := len(others) + 1 - p.MaxSessions
+	if over <= 0 {
+		return nil
+	}
+	m.emit(event.SessionLimit, own, client, own.StartedAt, nil)
+	if p.AtLimit == LimitRefuse {
+		if err := m.End(ctx, EndRequest{Session: own.ID, Reason: EndLimit, Client: client}); err != nil {
+			return err
+		}
+		return ErrSessionLimit
+	}
+	for _, old := range others[:over] {
+		if err := m.End(ctx, EndRequest{Session: old.ID, Reason: EndLimit, Client: client}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others returns the other live sessions of the same subject and profile, the
+// oldest first.
+func (m *Manager) others(ctx context.Context, own *record) ([]Session, error) {
+	var list []Session
+	for s, err := range m.Sessions(ctx, SessionsRequest{Tenant: own.Tenant, Subject: own.Subject}) {
+		if err != nil {
+			return nil, err
+		}
+		if s.ID != own.ID && s.Profile == own.Profile {
+			list = append(list, s)
+		}
+	}
+	sortByStart(list)
+	return list, nil
+}
+
+// End ends a session. It is idempotent: a session that has ended, or that is
+// not known, is none of its errors. When it returns nil nothing accepts the
+// session any more where liveness is store, and no refresh anywhere; it returns
+// [ErrUnavailable] if it cannot say so.
+func (m *Manager) End(ctx context.Context, req EndRequest) error {
+	if req.Reason == "" {
+		req.Reason = EndLogout
+	}
+	now := m.clock.now()
+	for range swapAttempts {
+		row, err := m.store.Get(ctx, req.Session)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return unavailable(err)
+		}
+		if row.Ended() {
+			return nil
+		}
+		done, err := m.endRow(ctx, &row, req, now)
+		if done || err != nil {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return unavailable(err)
+		}
+	}
+	return fmt.Errorf("%w: the session is being changed by others", ErrUnavailable)
+}
+
+// endRow makes a row a tombstone; false says that somebody else changed it. It
+// works on the columns alone, so that what cannot be opened can still be ended.
+func (m *Manager) endRow(ctx context.Context, row *store.Record, req EndRequest, now time.Time) (bool, error) {
+	was := row.Version
+	row.Version, row.EndedAt, row.EndReason = newVersion(), now, string(req.Reason)
+	switch err := m.store.Update(ctx, *row, was); {
+	case errors.Is(err, store.ErrConflict):
+		return false, nil
+	case errors.Is(err, store.ErrNotFound):
+		return true, nil
+	case err != nil:
+		return false, unavailable(err)
+	}
+	m.touches.forget(row.ID)
+	m.emitRow(event.SessionEnded, row, req.Client, now)
+	return true, nil
+}

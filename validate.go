@@ -1,0 +1,181 @@
+package remuda
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+	"unicode/utf8"
+
+	"github.com/remuda-go/remuda/codec"
+)
+
+const (
+	maxIdentifier = 255 // bytes of a subject, tenant, issuer or level
+	maxGrace      = 5 * time.Minute
+	defaultLeeway = 30 * time.Second
+	maxLeeway     = 5 * time.Minute
+)
+
+var profileName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// problems collects everything that is wrong.
+type problems struct {
+	list []ConfigProblem
+}
+
+func (p *problems) add(field, format string, args ...any) {
+	p.list = append(p.list, ConfigProblem{Field: field, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) check(ok bool, field, format string, args ...any) {
+	if !ok {
+		p.add(field, format, args...)
+	}
+}
+
+// validate returns a [*ConfigError] with every problem, or nil.
+func (cfg *Config) validate() error {
+	var p problems
+	p.check(cfg.Store != nil, "Store", "is required; there is no default store")
+	p.check(cfg.Keys != nil, "Keys", "is required; see package keyring")
+	p.check(cfg.Issuer != "", "Issuer", "is required")
+	p.check(identifier(cfg.Issuer), "Issuer", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
+	p.check(cfg.Leeway >= 0 && cfg.Leeway <= maxLeeway, "Leeway", "is %v; it must lie between 0 and %v", cfg.Leeway, maxLeeway)
+	p.check(len(cfg.Profiles) > 0, "Profiles", "at least one is required")
+	seen := map[string]bool{}
+	for i := range cfg.Profiles {
+		pr := &cfg.Profiles[i]
+		field := fmt.Sprintf("Profiles[%s]", pr.Name)
+		p.check(profileName.MatchString(pr.Name), fmt.Sprintf("Profiles[%d].Name", i),
+			"%q must be 1 to 64 characters of a-z, 0-9, - and _", pr.Name)
+		p.check(!seen[pr.Name], field, "the name is taken by another profile")
+		seen[pr.Name] = true
+		pr.validate(&p, field)
+	}
+	if len(p.list) > 0 {
+		return &ConfigError{Problems: p.list}
+	}
+	return nil
+}
+
+func (pr *Profile) validate(p *problems, field string) {
+	pr.validateAxes(p, field)
+	p.check(identifier(pr.Audience), field+".Audience", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
+	p.check(pr.Access >= time.Second, field+".Access", "is %v; it must be at least a second", pr.Access)
+	p.check(pr.Jitter >= 0 && pr.Jitter <= 0.5, field+".Jitter", "is %v; it must lie between 0 and 0.5", pr.Jitter)
+	p.check(pr.MaxSessions >= 0, field+".MaxSessions", "is %d; it must not be negative", pr.MaxSessions)
+	p.check(pr.AtLimit <= LimitRefuse, field+".AtLimit", "has the unknown value %d", pr.AtLimit)
+	p.check(pr.StepUp >= 0, field+".StepUp", "is %v; it must not be negative", pr.StepUp)
+	pr.validateLifetimes(p, field, "Idle", "Absolute", pr.Idle, pr.Absolute)
+	if pr.RememberIdle != 0 || pr.RememberAbsolute != 0 {
+		pr.validateLifetimes(p, field, "RememberIdle", "RememberAbsolute", pr.RememberIdle, pr.RememberAbsolute)
+	}
+	pr.Rotation.validate(p, field+".Rotation")
+}
+
+// validateAxes names what is not set and refuses by name what is not built.
+func (pr *Profile) validateAxes(p *problems, field string) {
+	axis(p, field+".Credential", pr.Credential, Opaque, JWT)
+	axis(p, field+".Transport", pr.Transport, Bearer, Cookie, Bearer)
+	axis(p, field+".Renewal", pr.Renewal, Fixed, Rotate)
+	axis(p, field+".Liveness", pr.Liveness, LiveLog, LiveStore, LiveExpiry)
+	p.check(!pr.Rotation.OneAccessToken || pr.Liveness == LiveStore, field+".Rotation.OneAccessToken",
+		"needs liveness %v: no other sees on every request which generation is the newest", LiveStore)
+}
+
+func axis[T interface {
+	~uint8
+	fmt.Stringer
+}](p *problems, field string, v, last T, built ...T) {
+	for _, b := range built {
+		if v == b {
+			return
+		}
+	}
+	switch {
+	case v == 0:
+		p.add(field, "is not set")
+	case v > last:
+		p.add(field, "has the unknown value %d", uint8(v))
+	default:
+		p.add(field, "%v is not built yet", v)
+	}
+}
+
+func (pr *Profile) validateLifetimes(p *problems, field, idleName, absoluteName string, idle, absolute time.Duration) {
+	p.check(absolute > 0, field+"."+absoluteName, "is %v; it must be positive", absolute)
+	p.check(idle > pr.Rotation.Floor+pr.Access, field+"."+idleName,
+		"is %v; it must be longer than Rotation.Floor + Access = %v, or a session in use could end as idle", idle, pr.Rotation.Floor+pr.Access)
+	p.check(idle <= absolute, field+"."+idleName, "is %v; it must not be longer than %s = %v", idle, absoluteName, absolute)
+}
+
+func (r *Rotation) validate(p *problems, field string) {
+	p.check(r.Grace >= 0 && r.Grace <= maxGrace, field+".Grace", "is %v; it must lie between 0 and %v", r.Grace, maxGrace)
+	p.check(r.Floor >= 2*r.Grace, field+".Floor", "is %v; it must be at least twice Grace = %v", r.Floor, r.Grace)
+	p.check(r.Reuse <= ReuseReport, field+".Reuse", "has the unknown value %d", r.Reuse)
+	p.check(r.Suspect <= SuspectReport, field+".Suspect", "has the unknown value %d", r.Suspect)
+	p.check(r.Unseen <= UnseenGrace, field+".Unseen", "has the unknown value %d", r.Unseen)
+	p.check(r.Early <= EarlyRefuse, field+".Early", "has the unknown value %d", r.Early)
+	p.check(r.Ahead <= AheadEnd, field+".Ahead", "has the unknown value %d", r.Ahead)
+}
+
+// identifier reports whether s can be a subject, tenant, issuer or level:
+// UTF-8 without control characters, not too long. The empty one can.
+func identifier(s string) bool {
+	if len(s) > maxIdentifier || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeClaims writes an application's claims as a JSON object, or "" for none.
+func encodeClaims(claims map[string]any) (string, error) {
+	if len(claims) == 0 {
+		return "", nil
+	}
+	for name := range claims {
+		if !codec.AppName([]byte(name)) {
+			return "", fmt.Errorf("%w: the claim name %q is reserved or not 1 to 64 plain ASCII characters", ErrRequest, name)
+		}
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("%w: the claims do not marshal: %w", ErrRequest, err)
+	}
+	return string(text), nil
+}
+
+// encodeAMR writes authentication methods as a JSON array, or "" for none.
+func encodeAMR(methods []string) (string, error) {
+	if len(methods) == 0 {
+		return "", nil
+	}
+	for _, m := range methods {
+		if m == "" || !identifier(m) {
+			return "", fmt.Errorf("%w: the authentication method %q", ErrRequest, m)
+		}
+	}
+	text, err := json.Marshal(methods)
+	if err != nil {
+		return "", fmt.Errorf("%w: the authentication methods: %w", ErrRequest, err)
+	}
+	return string(text), nil
+}
+
+// decodeAMR reads what encodeAMR wrote.
+func decodeAMR(text string) []string {
+	if text == "" {
+		return nil
+	}
+	var methods []string
+	if json.Unmarshal([]byte(text), &methods) != nil {
+		return nil
+	}
+	return methods
+}

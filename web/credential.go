@@ -1,0 +1,152 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/remuda-go/remuda"
+)
+
+// bearer returns the token in the Authorization header. It reports false if
+// there is none; other schemes, such as the Basic of a staging proxy, are
+// ignored. Once there is one it decides, and cookies do not count.
+func bearer(r *http.Request) (token string, ok bool, err error) {
+	for _, v := range r.Header.Values("Authorization") {
+		scheme, rest, _ := strings.Cut(v, " ")
+		switch strings.ToLower(scheme) {
+		case "bearer":
+			if ok {
+				return "", true, remuda.ErrTokenInvalid
+			}
+			token, ok = rest, true
+		case "dpop":
+			return "", true, remuda.ErrTokenInvalid // no session is bound to a key
+		}
+	}
+	return token, ok, nil
+}
+
+// pick finds the one value of a cookie for which use succeeds. Several different
+// ones that do are refused: somebody has planted one. If none does, the error is
+// the one that helps the client most.
+func pick[T any](values []string, use func(string) (T, error)) (T, error) {
+	var (
+		found, none T
+		good        int
+		worst       error
+	)
+	if len(values) > maxSameName {
+		return none, remuda.ErrTokenInvalid
+	}
+	for _, v := range values {
+		got, err := use(v)
+		if err != nil {
+			worst = worse(worst, err)
+			continue
+		}
+		found = got
+		good++
+	}
+	switch good {
+	case 0:
+		return none, worst
+	case 1:
+		return found, nil
+	default:
+		return none, remuda.ErrTokenInvalid
+	}
+}
+
+// severity orders errors: what a client should be told first.
+var severity = []error{
+	remuda.ErrUnavailable, remuda.ErrTokenExpired, remuda.ErrSessionExpired, remuda.ErrSessionEnded, remuda.ErrTokenInvalid,
+}
+
+func worse(a, b error) error {
+	for _, s := range severity {
+		switch {
+		case errors.Is(a, s):
+			return a
+		case errors.Is(b, s):
+			return b
+		}
+	}
+	return b
+}
+
+// authenticate finds out whose request this is. With a cookie an unsafe method
+// must pass the cross-site checks; csrf is false for a safe one.
+func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, remuda.Transport, error) {
+	use := func(token string, t remuda.Transport) (*remuda.Session, error) {
+		return h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{
+			Token: token, Transport: t, Passive: rule.Passive, Relay: h.relayed(r),
+		})
+	}
+	token, ok, err := bearer(r)
+	if err != nil {
+		return nil, remuda.Bearer, err
+	}
+	if ok {
+		s, err := use(token, remuda.Bearer)
+		return s, remuda.Bearer, err
+	}
+	values := cookieValues(r.Header, h.cookies.session)
+	if len(values) == 0 {
+		return nil, remuda.Cookie, h.missing(r)
+	}
+	if !safe(r.Method) {
+		if err := h.checkOrigin(r); err != nil {
+			return nil, remuda.Cookie, err
+		}
+	}
+	s, err := pick(values, func(v string) (*remuda.Session, error) { return use(v, remuda.Cookie) })
+	if err != nil {
+		return nil, remuda.Cookie, err
+	}
+	if !safe(r.Method) && !h.hasCSRF(r, s.ID) {
+		return nil, remuda.Cookie, errCSRFToken
+	}
+	return s, remuda.Cookie, nil
+}
+
+// missing says that there is no credential, and what to do about it.
+func (h *Handler) missing(r *http.Request) error {
+	p := &Problem{Code: CodeTokenMissing}
+	if len(cookieValues(r.Header, h.cookies.refresh)) > 0 {
+		p.action = ActionRefresh
+	}
+	return p
+}
+
+// safe reports whether a method changes nothing (RFC 9110 section 9.2.1).
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
+}
+
+var errCSRFToken = &Problem{Code: CodeCSRFFailed, Detail: "Send the session's CSRF token as X-CSRF-Token."}
+
+// hasCSRF reports whether a request carries a CSRF token of the session.
+func (h *Handler) hasCSRF(r *http.Request, id remuda.SessionID) bool {
+	values := r.Header["X-Csrf-Token"]
+	return len(values) == 1 && h.keys.CheckCSRF(id, values[0])
+}
+
+// cookieSession returns the session of the browser's cookies by signature alone,
+// expired ones too: of the access token or, without a good one, of the refresh
+// token.
+func (h *Handler) cookieSession(r *http.Request) (remuda.SessionID, error) {
+	identify := func(v string) (remuda.SessionID, error) { return h.manager.Identify(v, remuda.Cookie) }
+	err := h.missing(r)
+	for _, name := range []string{h.cookies.session, h.cookies.refresh} {
+		values := cookieValues(r.Header, name)
+		if len(values) == 0 {
+			continue
+		}
+		var id remuda.SessionID
+		if id, err = pick(values, identify); err == nil {
+			return id, nil
+		}
+	}
+	return remuda.SessionID{}, err
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/event"
+)
+
+// loginBody is what a login sends.
+type loginBody struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Remember bool   `json:"remember"`
+	Profile  string `json:"profile"`
+}
+
+// webLogin signs a browser in. There is no session yet whose CSRF token could be
+// asked for, so the origin decides alone.
+func (h *Handler) webLogin(w http.ResponseWriter, r *http.Request) error {
+	if err := h.checkOrigin(r); err != nil {
+		return err
+	}
+	replaces, err := h.cookieSession(r)
+	if err != nil {
+		replaces = remuda.SessionID{}
+	}
+	return h.login(w, r, remuda.Cookie, replaces)
+}
+
+// tokenLogin signs any other client in. It reads and sets no cookie.
+func (h *Handler) tokenLogin(w http.ResponseWriter, r *http.Request) error {
+	return h.login(w, r, remuda.Bearer, remuda.SessionID{})
+}
+
+func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transport, replaces remuda.SessionID) error {
+	var body loginBody
+	if err := ReadJSON(w, r, &body); err != nil {
+		return err
+	}
+	if body.Username == "" || body.Password == "" {
+		return problem(CodeRequestInvalid, "username and password are required.")
+	}
+	profile := body.Profile
+	if profile == "" {
+		profile = h.profiles[t][0]
+	}
+	if !slices.Contains(h.profiles[t], profile) {
+		return problem(CodeRequestInvalid, "This profile is not offered here.")
+	}
+	client := h.client(r)
+	who, err := h.auth.Authenticate(r.Context(), Credentials{Username: body.Username, Password: body.Password, Address: client.Address})
+	if err != nil {
+		return h.refuseLogin(err, "", profile, client)
+	}
+	g, err := h.manager.Start(r.Context(), remuda.StartRequest{
+		Profile: profile, Subject: who.Subject, Tenant: who.Tenant,
+		ACR: who.ACR, AMR: who.AMR, Claims: who.Claims,
+		Remember: body.Remember, Replaces: replaces, Client: client,
+	})
+	if err != nil {
+		return err
+	}
+	return h.answerGrant(w, &g, t)
+}
+
+// refuseLogin tells the events, and keeps what could not be found out apart from
+// what was refused.
+func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.Client) error {
+	kind := event.LoginFailed
+	var throttled *ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		kind = event.LoginThrottled
+	case !errors.Is(err, ErrLoginFailed):
+		return errors.Join(remuda.ErrUnavailable, err)
+	}
+	if h.events != nil {
+		h.events.Emit(event.Event{
+			Kind: kind, Time: h.manager.Now(), Subject: subject, Profile: profile, RequestID: client.RequestID,
+		})
+	}
+	return err
+}
+
+// stepUpBody is what a step-up sends.
+type stepUpBody struct {
+	Password string `json:"password"`
+}
+
+// stepUp asks for the password again, keeps the session, and hands out its next
+// generation.
+func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
+	s, transport, err := h.authenticate(r, Rule{})
+	if err != nil {
+		return err
+	}
+	var body stepUpBody
+	if err := ReadJSON(w, r, &body); err != nil {
+		return err
+	}
+	if body.Password == "" {
+		return problem(CodeRequestInvalid, "password is required.")
+	}
+	client := h.client(r)
+	who, err := h.auth.Authenticate(r.Context(), Credentials{Subject: s.Subject, Password: body.Password, Address: client.Address})
+	if err != nil {
+		return h.refuseLogin(err, s.Subject, s.Profile, client)
+	}
+	if who.Subject != s.Subject || who.Tenant != s.Tenant {
+		return ErrLoginFailed
+	}
+	g, err := h.manager.StepUp(r.Context(), remuda.StepUpRequest{Session: s.ID, ACR: who.ACR, AMR: who.AMR, Client: client})
+	if err != nil {
+		return err
+	}
+	return h.answerGrant(w, &g, transport)
+}

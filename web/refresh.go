@@ -1,0 +1,91 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/remuda-go/remuda"
+)
+
+// tokenBody carries a refresh token.
+type tokenBody struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
+var errTwoTokens = &Problem{Code: CodeRequestInvalid, Detail: "Send one refresh token, in one place."}
+
+// webRefresh exchanges the refresh cookie.
+func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
+	if err := h.checkOrigin(r); err != nil {
+		return err
+	}
+	if _, ok, _ := bearer(r); ok {
+		return errTwoTokens
+	}
+	var body struct{}
+	if err := readOptionalJSON(w, r, &body); err != nil {
+		return err
+	}
+	values := cookieValues(r.Header, h.cookies.refresh)
+	if len(values) == 0 {
+		return &Problem{Code: CodeTokenMissing}
+	}
+	type found struct {
+		token string
+		id    remuda.SessionID
+	}
+	f, err := pick(values, func(v string) (found, error) {
+		id, err := h.manager.Identify(v, remuda.Cookie)
+		return found{token: v, id: id}, err
+	})
+	if err != nil {
+		return err
+	}
+	if !h.hasCSRF(r, f.id) {
+		return errCSRFToken
+	}
+	return h.refresh(w, r, f.token, remuda.Cookie)
+}
+
+// tokenRefresh exchanges a refresh token from the header or the body. Cookies do
+// not count.
+func (h *Handler) tokenRefresh(w http.ResponseWriter, r *http.Request) error {
+	token, err := presented(w, r)
+	if err != nil {
+		return err
+	}
+	return h.refresh(w, r, token, remuda.Bearer)
+}
+
+// presented returns the token in the header or in the body, not both.
+func presented(w http.ResponseWriter, r *http.Request) (string, error) {
+	token, ok, err := bearer(r)
+	if err != nil {
+		return "", err
+	}
+	var body tokenBody
+	if err := readOptionalJSON(w, r, &body); err != nil {
+		return "", err
+	}
+	switch {
+	case ok && body.RefreshToken != "":
+		return "", errTwoTokens
+	case ok:
+		return token, nil
+	case body.RefreshToken != "":
+		return body.RefreshToken, nil
+	default:
+		return "", &Problem{Code: CodeTokenMissing}
+	}
+}
+
+func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, t remuda.Transport) error {
+	key, err := retryKey(r)
+	if err != nil {
+		return err
+	}
+	g, err := h.manager.Refresh(r.Context(), remuda.RefreshRequest{Token: token, Transport: t, RetryKey: key, Client: h.client(r)})
+	if err != nil {
+		return err
+	}
+	return h.answerGrant(w, &g, t)
+}

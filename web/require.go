@@ -1,0 +1,53 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/remuda-go/remuda"
+)
+
+// Rule says what a route asks of a request besides a session.
+type Rule struct {
+	// Recent is how old the last authentication may be; zero means any age.
+	Recent time.Duration
+	// Passive says that the route is no sign of activity: polling it does not
+	// keep a session from idling out.
+	Passive bool
+}
+
+// Check decides whether a request may pass: it has a good access token and, if
+// that came by cookie and the method is unsafe, comes from our own page. It
+// returns the session, or an error for [Handler.WriteProblem].
+func (h *Handler) Check(r *http.Request, rule Rule) (*remuda.Session, error) {
+	s, _, err := h.authenticate(r, rule)
+	if err != nil {
+		return nil, err
+	}
+	if rule.Recent > 0 && !s.Recent(h.manager.Now(), rule.Recent) {
+		return nil, &Problem{Code: CodeStepUpRequired, maxAge: rule.Recent}
+	}
+	return s, nil
+}
+
+// Guard lets requests that pass the rule through to next, with their session in
+// the context (see [remuda.FromContext]), and refuses the others.
+func (h *Handler) Guard(rule Rule, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := h.Check(r, rule)
+		if err != nil {
+			h.WriteProblem(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(remuda.NewContext(r.Context(), s)))
+	})
+}
+
+// Require lets requests with a session through.
+func (h *Handler) Require(next http.Handler) http.Handler { return h.Guard(Rule{}, next) }
+
+// RequireRecent lets requests through whose user proved who they are within
+// maxAge; others are asked to step up (RFC 9470).
+func (h *Handler) RequireRecent(maxAge time.Duration, next http.Handler) http.Handler {
+	return h.Guard(Rule{Recent: maxAge}, next)
+}
