@@ -62,8 +62,11 @@ type Version [16]byte
 // Record is one session as a store sees it: the columns that a backend searches
 // or touches, and one sealed blob for everything else.
 //
-// Instants are kept to the microsecond and returned in UTC; the manager passes
-// whole microseconds only. The zero [time.Time] is kept as such.
+// Instants are kept to the microsecond (what is finer is cut off) and returned
+// in UTC; the manager passes whole microseconds only. The zero [time.Time] is
+// kept as such and lies before every other; every other is later than 1970.
+// Strings are valid UTF-8 without NUL, and compared byte for byte. A nil blob
+// and an empty one are the same.
 type Record struct {
 	ID      ID
 	Subject string // at most 255 bytes; empty for an anonymous session
@@ -132,7 +135,8 @@ type Store interface {
 	// version was and has not ended. Otherwise nothing changes: [ErrNotFound]
 	// if it is gone, [ErrConflict] if it has another version or has ended. A
 	// tombstone is final: no method changes it but Sweep, which removes it.
-	// r.Version must differ from was.
+	// r.Version must differ from was; that it does not is an error which is none
+	// of the sentinels.
 	Update(ctx context.Context, r Record, was Version) error
 
 	// List yields the owner's records in ascending order of id, tombstones
@@ -161,8 +165,9 @@ type Store interface {
 
 	// Sweep removes at most limit records whose EndedAt, or if they have not
 	// ended whose earlier deadline of Expires and IdleExpires, lies before the
-	// given instant, and at most limit expired items. It returns how many
-	// records it removed; fewer than limit means that it is done for now.
+	// given instant, and at most limit items whose Expires does. It returns how
+	// many records it removed, without the items; fewer than limit means that it
+	// is done with the records for now. A limit of 0 removes nothing.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// Ping reports whether the store can serve now, without changing anything.

@@ -258,7 +258,9 @@ func TestThrottledLogin(t *testing.T) {
 
 func TestPlainLoopbackCookies(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(_ *remuda.Config, w *web.Config) { w.Origins = []string{"http://127.0.0.1:8080", "http://localhost:8080"} })
+	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
+		w.Origins = []string{"http://127.0.0.1:8080", "http://localhost:8080"}
+	})
 	a := s.do(request{"POST", "/auth/web/login", []string{"Origin: http://localhost:8080"}, `{"username":"alice","password":"sesame open"}`})
 	expect(t, a, 200, "", "")
 	if _, ok := a.cookie("session"); !ok || strings.Contains(strings.Join(a.header.Values("Set-Cookie"), ""), "Secure") {

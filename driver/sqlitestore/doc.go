@@ -1,0 +1,11 @@
+// Package sqlitestore keeps sessions in one SQLite file.
+//
+// The file is in WAL mode and every acknowledged change is synced. One
+// connection writes, a few read; several processes of one machine may share the
+// file (not over a network file system). Writes that wait at the same time
+// share one transaction and one sync, and each is answered when that has
+// happened.
+//
+// The package knows rows, versions and blobs. It decides nothing about a
+// session, and it opens no file that it did not make.
+package sqlitestore

@@ -1,0 +1,40 @@
+package sqlitestore
+
+import "context"
+
+// Exec runs SQL on the writing connection, in a transaction of the writer.
+func (s *Store) Exec(ctx context.Context, query string) error {
+	return s.write(ctx, "exec", func(ctx context.Context, c *writeConn) error {
+		_, err := c.ExecContext(ctx, query)
+		return err
+	})
+}
+
+// Fail is a write that fails in the middle of its transaction.
+func (s *Store) Fail(ctx context.Context, err error) error {
+	return s.write(ctx, "fail", func(context.Context, *writeConn) error { return err })
+}
+
+// Ask reads one value on the writing connection.
+func (s *Store) Ask(ctx context.Context, query string) (string, error) {
+	answer := make(chan string, 2)
+	err := s.write(ctx, "ask", func(ctx context.Context, c *writeConn) error {
+		var text string
+		if err := c.QueryRowContext(ctx, query).Scan(&text); err != nil {
+			return err
+		}
+		answer <- text
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return <-answer, nil
+}
+
+// The statements whose plans are tested.
+const (
+	ListSQL       = listSQL
+	SweepSQL      = sweepSQL
+	SweepItemsSQL = sweepItemsSQL
+)

@@ -1,0 +1,55 @@
+package sqlitestore_test
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/remuda-go/remuda/driver/sqlitestore"
+	"github.com/remuda-go/remuda/store"
+	"github.com/remuda-go/remuda/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, harness())
+}
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, harness()) }
+
+func harness() storetest.Harness {
+	var paths sync.Map // of the open stores
+	return storetest.Harness{
+		New: func(tb testing.TB) store.Store {
+			tb.Helper()
+			path := filepath.Join(tb.TempDir(), "sessions.db")
+			s := open(tb, sqlitestore.Config{Path: path})
+			paths.Store(s, path)
+			return s
+		},
+		Reopen: func(tb testing.TB, s store.Store) store.Store {
+			tb.Helper()
+			path, _ := paths.Load(s)
+			if err := s.Close(); err != nil {
+				tb.Fatalf("Close: %v", err)
+			}
+			return open(tb, sqlitestore.Config{Path: path.(string)})
+		},
+		Features: storetest.Features{Items: true},
+	}
+}
+
+// open opens a store that is closed with the test.
+func open(tb testing.TB, cfg sqlitestore.Config) *sqlitestore.Store {
+	tb.Helper()
+	s, err := sqlitestore.Open(tb.Context(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
