@@ -2,11 +2,9 @@ module github.com/remuda-go/remuda
 
 go 1.26.0
 
-require github.com/anishathalye/porcupine v1.3.1
-
 require (
-	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
-	github.com/maypok86/otter/v2 v2.4.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
+	github.com/anishathalye/porcupine v1.3.1
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
+	github.com/maypok86/otter/v2 v2.4.0
+	golang.org/x/time v0.16.0
 )

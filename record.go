@@ -82,6 +82,7 @@ const (
 	flagKeyOff = 1 << iota
 	flagRecovered
 	flagRemember
+	flagsKnown = 1<<iota - 1
 )
 
 // body is what is sealed: fixed fields first, then texts with their lengths.
@@ -123,7 +124,7 @@ var errBody = errors.New("remuda: the sealed record has an unknown layout")
 
 // openBody reads what body wrote.
 func (r *record) openBody(b []byte) error {
-	if len(b) < bodyFixed || b[0] != bodyVersion {
+	if len(b) < bodyFixed || b[0] != bodyVersion || b[1]&^flagsKnown != 0 {
 		return errBody
 	}
 	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0

@@ -122,7 +122,7 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 	defer leave()
 	m.touches.flush(ctx, req.Session)
 	var (
-		p   *profile
+		g   Grant
 		now time.Time
 	)
 	r, err := m.change(ctx, req.Session, func(r *record) (bool, error) {
@@ -135,7 +135,8 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		if _, over := r.expired(now); over {
 			return false, ErrSessionExpired
 		}
-		if p = m.profiles[r.Profile]; p == nil {
+		p := m.profiles[r.Profile]
+		if p == nil {
 			return false, ErrTokenInvalid
 		}
 		r.state = r.advance(now, p.policy(r, now, m.leeway))
@@ -147,7 +148,11 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		if amr != "" {
 			r.AMR = amr
 		}
-		return true, nil
+		// Signed before it is stored, as at login.
+		if g, err = m.grant(p, r, now, r.AccessExpires, true); err != nil {
+			return false, err
+		}
+		return true, m.checkIssued(p, &g)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Grant{}, ErrTokenInvalid
@@ -156,5 +161,5 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		return Grant{}, err
 	}
 	m.emit(event.SessionSteppedUp, r, req.Client, now, nil)
-	return m.grant(p, r, now, r.AccessExpires, true)
+	return g, nil
 }

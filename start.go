@@ -125,12 +125,13 @@ func (p *profile) policy(r *record, now time.Time, leeway time.Duration) policy 
 // checkIssued verifies a first access token as a request would, so that no login
 // succeeds whose tokens then fail, and refuses one that does not fit a cookie.
 func (m *Manager) checkIssued(p *profile, g *Grant) error {
-	if p.Transport == Cookie && len(g.Access.s) > maxCookieToken {
-		return fmt.Errorf("%w: the access token has %d bytes and a cookie holds %d: put less into the claims", ErrRequest, len(g.Access.s), maxCookieToken)
+	access := g.Access.Reveal()
+	if p.Transport == Cookie && len(access) > maxCookieToken {
+		return fmt.Errorf("%w: the access token has %d bytes and a cookie holds %d: put less into the claims", ErrRequest, len(access), maxCookieToken)
 	}
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
-	if m.codec.Verify(c, codec.Access, g.Access.s) != nil {
+	if m.codec.Verify(c, codec.Access, access) != nil {
 		return fmt.Errorf("%w: the claims cannot be carried by an access token", ErrRequest)
 	}
 	return nil
@@ -145,7 +146,7 @@ func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, wit
 		return Grant{}, err
 	}
 	g := Grant{
-		Session: r.session(), Access: AccessToken{s: access},
+		Session: r.session(), Access: AccessToken{text: &access},
 		AccessExpires: accessExpires, RefreshExpires: r.Expires,
 	}
 	g.Session.AccessExpires = accessExpires
@@ -157,7 +158,7 @@ func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, wit
 	if err != nil {
 		return Grant{}, err
 	}
-	g.Refresh = RefreshToken{s: refresh}
+	g.Refresh = RefreshToken{text: &refresh}
 	return g, nil
 }
 

@@ -13,6 +13,8 @@ import (
 const (
 	maxIdentifier = 255 // bytes of a subject, tenant, issuer or level
 	maxGrace      = 5 * time.Minute
+	maxFloor      = day
+	maxAccess     = day
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
 )
@@ -62,7 +64,7 @@ func (cfg *Config) validate() error {
 func (pr *Profile) validate(p *problems, field string) {
 	pr.validateAxes(p, field)
 	p.check(identifier(pr.Audience), field+".Audience", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
-	p.check(pr.Access >= time.Second, field+".Access", "is %v; it must be at least a second", pr.Access)
+	p.check(pr.Access >= time.Second && pr.Access <= maxAccess, field+".Access", "is %v; it must lie between a second and %v", pr.Access, maxAccess)
 	p.check(pr.Jitter >= 0 && pr.Jitter <= 0.5, field+".Jitter", "is %v; it must lie between 0 and 0.5", pr.Jitter)
 	p.check(pr.MaxSessions >= 0, field+".MaxSessions", "is %d; it must not be negative", pr.MaxSessions)
 	p.check(pr.AtLimit <= LimitRefuse, field+".AtLimit", "has the unknown value %d", pr.AtLimit)
@@ -112,6 +114,7 @@ func (pr *Profile) validateLifetimes(p *problems, field, idleName, absoluteName 
 
 func (r *Rotation) validate(p *problems, field string) {
 	p.check(r.Grace >= 0 && r.Grace <= maxGrace, field+".Grace", "is %v; it must lie between 0 and %v", r.Grace, maxGrace)
+	p.check(r.Floor <= maxFloor, field+".Floor", "is %v; it must be at most %v", r.Floor, maxFloor)
 	p.check(r.Floor >= 2*r.Grace, field+".Floor", "is %v; it must be at least twice Grace = %v", r.Floor, r.Grace)
 	p.check(r.Reuse <= ReuseReport, field+".Reuse", "has the unknown value %d", r.Reuse)
 	p.check(r.Suspect <= SuspectReport, field+".Suspect", "has the unknown value %d", r.Suspect)

@@ -10,7 +10,10 @@
 // issuer, whether its session lives) is decided by its caller.
 package codec
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrInvalid is the one answer to everything that is not a token of ours.
 var ErrInvalid = errors.New("codec: invalid token")
@@ -75,11 +78,11 @@ type Claims struct {
 func (c *Claims) Text(s Span) []byte { return c.Payload[s.Start:s.End] }
 
 // Add appends text to the payload and returns its span. It is how claims are
-// put together before Sign. The texts of one token are bounded by [MaxToken].
+// put together before Sign, which refuses a payload that spans cannot reach into.
 func (c *Claims) Add(text string) Span {
 	start := len(c.Payload)
 	c.Payload = append(c.Payload, text...)
-	return Span{Start: uint16(start), End: uint16(len(c.Payload))} //nolint:gosec // Sign refuses payloads past MaxToken
+	return Span{Start: uint16(start), End: uint16(len(c.Payload))} //nolint:gosec // Sign refuses longer payloads
 }
 
 // Reset empties c and keeps its buffer.
@@ -112,9 +115,12 @@ const (
 type Key struct {
 	ID        string // kid: 1 to 64 characters of base64url
 	Algorithm Algorithm
-	Secret    []byte // HS256: at least 32 bytes
+	Secret    []byte `json:"-"` // HS256: at least 32 bytes; a shorter one is not used
 	Sign      bool   // new tokens are signed with this key
 }
+
+// Format hides the secret.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "key %s (%s)", k.ID, k.Algorithm) }
 
 // KeySet is an immutable set of keys. A ring that changes makes a new one, so a
 // codec recognises a change by the pointer.

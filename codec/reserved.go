@@ -5,11 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// reserved are the claim names that are ours or a standard's. An application's
-// claims may not take them.
-const reserved = " iss aud sub sid iat exp nbf jti auth_time gen prf sst acr amr tenant act cnf anon "
-
-// longestReserved is the length of the longest of them.
+// longestReserved is the length of the longest reserved name.
 const longestReserved = len("auth_time")
 
 // maxName is the longest name of an application's claim in bytes.
@@ -31,15 +27,19 @@ func AppName(name []byte) bool {
 	return len(name) > longestReserved || !isReserved(name)
 }
 
+// isReserved reports whether a name is ours or a standard's, in whatever case.
 func isReserved(name []byte) bool {
-	var padded [longestReserved + 2]byte
-	b := append(padded[:0], ' ')
-	for _, ch := range name {
+	var lower [longestReserved]byte
+	for i, ch := range name {
 		if 'A' <= ch && ch <= 'Z' {
 			ch += 'a' - 'A'
 		}
-		b = append(b, ch)
+		lower[i] = ch
 	}
-	b = append(b, ' ')
-	return strings.Contains(reserved, string(b))
+	switch string(lower[:len(name)]) {
+	case "iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "auth_time", "gen",
+		"prf", "sst", "acr", "amr", "tenant", "act", "cnf", "anon":
+		return true
+	}
+	return false
 }

@@ -3,7 +3,6 @@ package keyring
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/remuda-go/remuda/codec"
 )
@@ -40,13 +42,8 @@ var ringIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
 // never show a secret.
 func Parse(text []byte) (*Ring, error) {
 	var f ringFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("keyring: not a key ring: %w", err)
-	}
-	if d.More() {
-		return nil, errors.New("keyring: not a key ring: something follows it")
+	if err := json.Unmarshal(text, &f, json.RejectUnknownMembers(true)); err != nil {
+		return nil, errors.New("keyring: not a key ring: " + place(text, err))
 	}
 	if f.Version != fileVersion {
 		return nil, fmt.Errorf("keyring: version %d of the format is not known", f.Version)
@@ -63,6 +60,26 @@ func Parse(text []byte) (*Ring, error) {
 		keys = append(keys, k)
 	}
 	return build(f.Ring, keys)
+}
+
+// place says where the JSON is wrong. The error itself and its pointer may quote
+// what stands there, which may be a secret.
+func place(text []byte, err error) string {
+	var syntax *jsontext.SyntacticError
+	var meaning *json.SemanticError
+	var offset int64
+	reason := "malformed JSON"
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.ByteOffset
+	case errors.As(err, &meaning):
+		offset = meaning.ByteOffset
+		reason = "a member of unknown name or wrong type"
+	}
+	before := text[:min(offset, int64(len(text)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return fmt.Sprintf("%s at line %d, column %d", reason, line, column)
 }
 
 func (kf *keyFile) key() (key, error) {
@@ -102,7 +119,7 @@ func (r *Ring) Marshal() ([]byte, error) {
 			Secret: base64.RawURLEncoding.EncodeToString(k.secret[:]),
 		})
 	}
-	text, err := json.MarshalIndent(f, "", "  ")
+	text, err := json.Marshal(f, jsontext.WithIndent("  "))
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -136,6 +137,13 @@ func derive(k key, purpose string) []byte {
 
 // ID names the ring. A store is bound to one ring by it. It is no secret.
 func (r *Ring) ID() string { return r.id }
+
+// Format hides the keys. (%p of a value that is no pointer goes past it; vet
+// finds that.)
+func (r Ring) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "keyring.Ring(%s)", r.id) }
+
+// LogValue hides the keys.
+func (r Ring) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // KeySet returns the keys that sign and verify tokens, for a codec.
 func (r *Ring) KeySet() *codec.KeySet { return r.set }

@@ -1,5 +1,7 @@
 package jwt
 
+import "slices"
+
 // The decoder is our own since encoding/base64 skips CR and LF even in strict
 // mode, and takes bytes where we hold a string.
 
@@ -23,14 +25,14 @@ var sextets = func() (t [256]uint32) {
 // dst[:0]. It reports false unless the text is the one canonical spelling: its
 // characters are all in the alphabet and its unused bits are zero.
 func decodeSegment[T string | []byte](dst []byte, s T) ([]byte, bool) {
-	dst = dst[:0]
+	n := len(s) / 4 * 3
+	dst = slices.Grow(dst[:0], len(s)*3/4)[:n]
 	var bad uint32
-	for len(s) >= 4 {
+	for out := dst; len(s) >= 4 && len(out) >= 3; s, out = s[4:], out[3:] {
 		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
 		bad |= a | b | c | d
 		v := a<<18 | b<<12 | c<<6 | d
-		dst = append(dst, byte(v>>16), byte(v>>8), byte(v)) //nolint:gosec // the low byte is meant
-		s = s[4:]
+		out[0], out[1], out[2] = byte(v>>16), byte(v>>8), byte(v) //nolint:gosec // the low byte is meant
 	}
 	switch len(s) {
 	case 1:

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,12 +22,18 @@ func appendClaims(b []byte, c *codec.Claims) ([]byte, error) {
 	w.number("iat", c.IssuedAt)
 	w.number("exp", c.Expires)
 	w.number("gen", int64(c.Gen))
+	if c.Gen == 0 {
+		w.fail(errors.New("jwt: gen is missing"))
+	}
 	if c.Type == codec.Refresh {
 		w.id("jti", c.JTI)
 		if !c.Profile.IsZero() || !c.App.IsZero() || !c.ACR.IsZero() || !c.AMR.IsZero() || !c.Tenant.IsZero() || c.Anon {
 			w.fail(errors.New("jwt: a refresh token carries nothing else"))
 		}
 	} else {
+		if c.Profile.IsZero() {
+			w.fail(errors.New("jwt: prf is missing"))
+		}
 		w.text("prf", c.Profile)
 		w.number("auth_time", c.AuthTime)
 		w.number("sst", c.Started)
@@ -80,6 +87,11 @@ func (w *writer) text(n string, s codec.Span) {
 	}
 	w.name(n)
 	w.buf = append(w.buf, '"')
+	if bytes.IndexByte(text, '"') < 0 && bytes.IndexByte(text, '\\') < 0 {
+		w.buf = append(w.buf, text...)
+		w.buf = append(w.buf, '"')
+		return
+	}
 	for _, ch := range text {
 		if ch == '"' || ch == '\\' {
 			w.buf = append(w.buf, '\\')

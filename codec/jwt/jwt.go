@@ -4,14 +4,18 @@
 // No header is ever parsed: a token of ours is recognised by its exact header
 // segment, one known string for each key and type. The signature is checked
 // before the payload is decoded, and the payload is scanned strictly: base64url
-// in its one canonical form, JSON without white space, escapes, duplicates or
-// trailing data. What verifies is byte for byte what Sign would write for the
-// same claims, up to the order of members.
+// in its one canonical form, JSON without white space, duplicates or trailing
+// data; our own texts escape only the quote and the backslash, names escape
+// nothing, and half a surrogate pair is refused wherever it stands. What verifies
+// is byte for byte what Sign would write for the same claims, up to the order of
+// members.
 package jwt
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,8 +61,8 @@ var typNames = map[codec.Type]string{codec.Access: "at+jwt", codec.Refresh: "rt+
 func newTable(set *codec.KeySet) *table {
 	t := &table{of: set, headers: map[string]entry{}}
 	for _, k := range set.Keys {
-		if k.Algorithm != codec.HS256 {
-			continue
+		if k.Algorithm != codec.HS256 || len(k.Secret) < mac.Size {
+			continue // RFC 7518 section 3.2: a key is as long as the hash, or longer
 		}
 		keyed := mac.New(k.Secret)
 		for typ, name := range typNames {
@@ -132,11 +136,14 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	if cl.Type != codec.Access && cl.Type != codec.Refresh {
 		return nil, fmt.Errorf("jwt: no token type %v", cl.Type)
 	}
+	if len(cl.Payload) > math.MaxUint16 {
+		return nil, fmt.Errorf("jwt: the claims have %d bytes of text; %d are allowed", len(cl.Payload), codec.MaxToken)
+	}
 	e := c.current().signing[cl.Type]
 	if e == nil {
-		return nil, fmt.Errorf("jwt: the key ring has no key to sign with")
+		return nil, errors.New("jwt: the key ring has no key to sign with")
 	}
-	buf := buffers.Get().(*[]byte)
+	buf := buffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
 	defer buffers.Put(buf)
 	payload, err := appendClaims((*buf)[:0], cl)
 	if err != nil {

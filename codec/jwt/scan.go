@@ -155,13 +155,15 @@ func (s *scanner) name() (codec.Span, bool) {
 	if s.members > maxMembers || !s.byte('"') {
 		return codec.Span{}, false
 	}
-	n := bytes.IndexByte(s.b[s.i:], '"')
-	if n < 0 {
-		return codec.Span{}, false
+	start := s.i
+	for ; s.i < len(s.b); s.i++ { // names are too short for bytes.IndexByte to pay
+		if s.b[s.i] == '"' {
+			name := span(start, s.i)
+			s.i++
+			return name, s.byte(':')
+		}
 	}
-	name := span(s.i, s.i+n)
-	s.i += n + 1
-	return name, s.byte(':')
+	return codec.Span{}, false
 }
 
 // unique notes a name, and reports whether it is not among those of its object,

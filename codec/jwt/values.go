@@ -1,7 +1,9 @@
 package jwt
 
 import (
+	"bytes"
 	"math"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/remuda-go/remuda/codec"
@@ -134,7 +136,7 @@ func (s *scanner) anyObject(depth int) bool {
 	base := s.named
 	for {
 		name, ok := s.name()
-		if !ok || !utf8.Valid(s.b[name.Start:name.End]) || !s.unique(base, name) || !s.value(depth-1) {
+		if !ok || !plainName(s.b[name.Start:name.End]) || !s.unique(base, name) || !s.value(depth-1) {
 			return false
 		}
 		if s.byte('}') {
@@ -185,7 +187,14 @@ func (s *scanner) anyText() bool {
 	return false
 }
 
-// escape reads what follows a backslash.
+// plainName reports whether a name is the same with and without undoing JSON's
+// escapes: otherwise one name would have several spellings.
+func plainName(name []byte) bool {
+	return plain(name) && bytes.IndexByte(name, '\\') < 0
+}
+
+// escape reads what follows a backslash. Half a surrogate pair is refused: some
+// parsers make U+FFFD of it, others an error.
 func (s *scanner) escape() bool {
 	if s.i >= len(s.b) {
 		return false
@@ -196,20 +205,49 @@ func (s *scanner) escape() bool {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return true
 	case 'u':
-		for range 4 {
-			if s.i >= len(s.b) || !isHex(s.b[s.i]) {
-				return false
-			}
-			s.i++
+		high, ok := s.hex4()
+		if !ok || !utf16.IsSurrogate(high) {
+			return ok
 		}
-		return true
+		if !s.literal(`\u`) {
+			return false
+		}
+		low, ok := s.hex4()
+		return ok && utf16.DecodeRune(high, low) != utf8.RuneError
 	default:
 		return false
 	}
 }
 
-func isHex(ch byte) bool {
-	return '0' <= ch && ch <= '9' || 'a' <= ch && ch <= 'f' || 'A' <= ch && ch <= 'F'
+// hex4 reads four hexadecimal digits.
+func (s *scanner) hex4() (rune, bool) {
+	var v rune
+	for range 4 {
+		if s.i >= len(s.b) {
+			return 0, false
+		}
+		d := hexDigit(s.b[s.i])
+		if d < 0 {
+			return 0, false
+		}
+		v = v<<4 | d
+		s.i++
+	}
+	return v, true
+}
+
+// hexDigit returns the value of a digit, or -1.
+func hexDigit(ch byte) rune {
+	switch {
+	case '0' <= ch && ch <= '9':
+		return rune(ch - '0')
+	case 'a' <= ch && ch <= 'f':
+		return rune(ch-'a') + 10
+	case 'A' <= ch && ch <= 'F':
+		return rune(ch-'A') + 10
+	default:
+		return -1
+	}
 }
 
 func (s *scanner) anyNumber() bool {

@@ -1,0 +1,57 @@
+# Everything that is done to this repository by hand or by CI. `make` lists it.
+
+BENCH  ?= .
+COUNT  ?= 6
+TIME   ?= 60s
+ROUNDS ?= 20
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test/race test/short lint fmt bench fuzz soak sim generate verify ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build the server and start the demo
+	go run ./server/cmd/remuda demo
+
+test: ## run all tests of all modules; installs what they need
+	scripts/deps test
+	scripts/test
+
+test/race: ## run the tests of the library and the drivers under the race detector
+	scripts/deps race
+	scripts/test -race ./... ./driver/...
+
+test/short: ## run the fast tests only, with nothing installed
+	go test -short work
+
+lint: ## lint all modules
+	scripts/lint
+
+fmt: ## format all Go files
+	scripts/fmt
+
+bench: ## run the benchmarks that match BENCH, COUNT times
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) ./... ./driver/...
+
+fuzz: ## fuzz every target for TIME
+	scripts/fuzz $(TIME)
+
+soak: ## run the library's and the drivers' tests ROUNDS times, with larger counts
+	REMUDA_SOAK=1 scripts/test -count=$(ROUNDS) -timeout=24h ./... ./driver/...
+
+sim: ## run the simulation of rotation, with what it finds shown
+	REMUDA_SOAK=1 go test -count=1 -v -timeout=1h ./internal/sim/...
+
+generate: ## write generated files anew
+	go generate work
+
+verify: ## check that formatting, requirements and repository are as they should be
+	scripts/fmt --check
+	scripts/check-repo
+	scripts/tidy --check
+	scripts/build-alone
+	go vet work
+
+ci: ## run what CI runs
+	.ci/run

@@ -1,0 +1,227 @@
+package jwt_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/codec/jwt"
+)
+
+// The seeds are the tables; testdata/fuzz holds what was found.
+
+// FuzzVerify: no token is accepted but what Sign writes for its claims, up to
+// the order of members.
+func FuzzVerify(f *testing.F) {
+	c, _ := newCodec()
+	for _, tt := range acceptedPayloads {
+		f.Add(c.SignPayload(codec.Access, tt.payload))
+	}
+	f.Add(c.SignPayload(codec.Refresh, goodRefresh))
+	for _, token := range refusedTokens(c) {
+		if len(token) < 1<<10 {
+			f.Add(token)
+		}
+	}
+	for _, header := range refusedHeaders {
+		f.Add(c.SignText(encode(header) + "." + encode(goodAccess)))
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		var cl codec.Claims
+		for _, typ := range []codec.Type{codec.Access, codec.Refresh} {
+			if c.Verify(&cl, typ, token) == nil {
+				checkResigned(t, c, &cl, token)
+			}
+		}
+	})
+}
+
+// checkResigned signs claims again: the token has the same header, length and
+// members as the one that they come from.
+func checkResigned(t *testing.T, c *jwt.Codec, cl *codec.Claims, token string) {
+	t.Helper()
+	again := sign(t, c, cl)
+	if members(t, again) != members(t, token) || again[:len(c.Header(cl.Type))] != token[:len(c.Header(cl.Type))] {
+		t.Errorf("accepted %s\nsigned again %s", token, again)
+	}
+}
+
+// members returns the members of a token's payload, sorted.
+func members(t *testing.T, token string) string {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.Strict().DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(payload))
+	var list []string
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	for d.More() {
+		start := d.InputOffset()
+		if _, err := d.Token(); err != nil {
+			t.Fatal(err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, strings.TrimLeft(string(payload[start:d.InputOffset()]), ","))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ",")
+}
+
+// FuzzScan: of payloads signed with the right key only those are accepted that
+// other parsers read in the same way.
+func FuzzScan(f *testing.F) {
+	c, _ := newCodec()
+	f.Add(false, goodRefresh)
+	for _, tt := range acceptedPayloads {
+		f.Add(true, tt.payload)
+	}
+	for _, tt := range refusedPayloads {
+		if len(tt.payload) < 1<<10 {
+			f.Add(true, tt.payload)
+		}
+	}
+	for _, tt := range refusedRefresh {
+		f.Add(false, tt.payload)
+	}
+	f.Fuzz(func(t *testing.T, access bool, payload string) {
+		typ := codec.Refresh
+		if access {
+			typ = codec.Access
+		}
+		var cl codec.Claims
+		token := c.SignPayload(typ, payload)
+		if c.Verify(&cl, typ, token) != nil {
+			return
+		}
+		checkResigned(t, c, &cl, token)
+		checkStrict(t, payload)
+		checkSame(t, &cl, payload)
+	})
+}
+
+// checkStrict is another reading of the rules: valid UTF-8 and JSON, no white
+// space, no duplicate in any object.
+func checkStrict(t *testing.T, payload string) {
+	t.Helper()
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(payload)); err != nil || compact.String() != payload || !utf8.ValidString(payload) {
+		t.Fatalf("accepted, but malformed or not compact (%v): %q", err, payload)
+	}
+	d := json.NewDecoder(strings.NewReader(payload))
+	d.UseNumber()
+	if err := noDuplicates(t, d); err != nil {
+		t.Fatalf("%v in %q", err, payload)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		t.Fatalf("something follows: %q", payload)
+	}
+}
+
+// noDuplicates reads one value.
+func noDuplicates(t *testing.T, d *json.Decoder) error {
+	t.Helper()
+	tok, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if tok != json.Delim('{') && tok != json.Delim('[') {
+		if s, ok := tok.(string); ok && strings.ContainsRune(s, utf8.RuneError) {
+			t.Skip("U+FFFD is not told from a repaired surrogate here")
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if tok == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			if seen[name.(string)] {
+				t.Errorf("duplicate %q", name)
+			}
+			seen[name.(string)] = true
+		}
+		if err := noDuplicates(t, d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
+}
+
+// checkSame compares with what encoding/json reads.
+func checkSame(t *testing.T, cl *codec.Claims, payload string) {
+	t.Helper()
+	var std struct {
+		Iss, Aud, Sub, Sid, Jti, Prf, Acr, Tenant string
+		Iat, Exp, Sst                             int64
+		AuthTime                                  int64 `json:"auth_time"`
+		Gen                                       uint32
+		Anon                                      bool
+		Amr                                       json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(payload), &std); err != nil {
+		t.Fatalf("%v in %q", err, payload)
+	}
+	id := base64.RawURLEncoding.EncodeToString(cl.Session[:])
+	got := says(cl)
+	want := plainClaims{
+		cl.Type, cl.Session, cl.JTI, std.Gen, std.Iat, std.Exp, std.AuthTime, std.Sst, std.Anon,
+		std.Iss, std.Aud, std.Sub, std.Prf, std.Tenant, std.Acr, string(std.Amr), got.app,
+	}
+	if got != want || std.Sid != id {
+		t.Fatalf("got %+v, encoding/json reads %+v in %q", got, want, payload)
+	}
+	if std.Jti != "" && std.Jti != base64.RawURLEncoding.EncodeToString(cl.JTI[:]) {
+		t.Fatalf("jti %q in %q", std.Jti, payload)
+	}
+	if got.app == "" {
+		return
+	}
+	var app, all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(got.app), &app); err != nil {
+		t.Fatalf("%v in app claims %q of %q", err, got.app, payload)
+	}
+	if err := json.Unmarshal([]byte(payload), &all); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range app {
+		if !codec.AppName([]byte(name)) || !bytes.Equal(all[name], value) {
+			t.Fatalf("app claim %q: %s in %q", name, value, payload)
+		}
+	}
+}
+
+// FuzzDecodeSegment compares with encoding/base64, less what that lets pass.
+func FuzzDecodeSegment(f *testing.F) {
+	for _, s := range []string{"", "A", "AA", "AB", "AAA", "AAB", "AAAA", "AAAAA", "-_-_", "+/+/", "AA==", "AA\n", "A\r\nA", "AA A", "é", "\x80\xff", encode(goodAccess)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := base64.RawURLEncoding.Strict().DecodeString(s)
+		good := err == nil && !strings.ContainsAny(s, "\r\n")
+		got, ok := jwt.DecodeSegment([]byte("former"), s)
+		if ok != good {
+			t.Fatalf("%q: ok = %v, want %v (%v)", s, ok, good, err)
+		}
+		if !ok {
+			return
+		}
+		if !bytes.Equal(got, want) || base64.RawURLEncoding.EncodeToString(got) != s {
+			t.Fatalf("%q: got %x, want %x", s, got, want)
+		}
+	})
+}
