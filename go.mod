@@ -7,4 +7,5 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
 	github.com/maypok86/otter/v2 v2.4.0
 	golang.org/x/time v0.16.0
+	pgregory.net/rapid v1.3.0
 )

@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		profiles: map[string]*profile{},
 		store:    cfg.Store, ring: cfg.Keys, codec: jwt.New(cfg.Keys),
 		events: cfg.Events, clock: clk,
-		touches: newToucher(cfg.Store, clk.now),
+		touches: newToucher(ctx, cfg.Store, clk.now),
 		claims:  sync.Pool{New: func() any { return new(codec.Claims) }},
 	}
 	for _, pr := range cfg.Profiles {

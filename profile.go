@@ -106,8 +106,10 @@ const (
 	LimitRefuse                       // the login is refused with ErrSessionLimit
 )
 
-// Rotation is the policy of refresh token rotation. Its zero value is strict
-// single use with every protection on. What each rule does is in rotation.go.
+// Rotation is the policy of refresh token rotation. Its zero value is the
+// strictest but for one thing: an answer that nobody has used can be had again.
+// With Unseen set to UnseenGrace too, a refresh token is good exactly once. What
+// each rule does is in rotation.go.
 type Rotation struct {
 	// Grace is for how long after its first use the generation before the
 	// newest is still answered with the newest: for parallel tabs. At most 5

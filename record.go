@@ -88,14 +88,14 @@ const (
 // body is what is sealed: fixed fields first, then texts with their lengths.
 func (r *record) body() []byte {
 	b := make([]byte, 0, 256)
-	b = append(b, bodyVersion, r.flags(), r.Streak)
+	b = append(b, bodyVersion, r.flags(), r.Streak, r.Behind)
 	b = binary.BigEndian.AppendUint16(b, r.Replays)
 	b = append(b, r.Seed[:]...)
 	b = append(b, r.Retry[:]...)
 	b = append(b, r.Hint[:]...)
 	b = append(b, r.AddressHash[:]...)
 	for _, t := range []time.Time{r.GenAt, r.AccessExpires, r.StartedAt, r.AuthenticatedAt} {
-		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) //nolint:gosec // read back the same way
+		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 	}
 	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
@@ -118,7 +118,7 @@ func (r *record) flags() byte {
 }
 
 // bodyFixed is the length of what stands before the texts.
-const bodyFixed = 3 + 2 + len(seed{}) + 3*len(mark{}) + 4*8
+const bodyFixed = 4 + 2 + len(seed{}) + 3*len(mark{}) + 4*8
 
 var errBody = errors.New("remuda: the sealed record has an unknown layout")
 
@@ -129,8 +129,9 @@ func (r *record) openBody(b []byte) error {
 	}
 	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0
 	r.Streak = b[2]
-	r.Replays = binary.BigEndian.Uint16(b[3:])
-	b = b[5:]
+	r.Behind = b[3]
+	r.Replays = binary.BigEndian.Uint16(b[4:])
+	b = b[6:]
 	for _, dst := range [][]byte{r.Seed[:], r.Retry[:], r.Hint[:], r.AddressHash[:]} {
 		b = b[copy(dst, b):]
 	}
@@ -143,7 +144,7 @@ func (r *record) openBody(b []byte) error {
 			return errBody
 		}
 		n := binary.BigEndian.Uint32(b)
-		if uint64(len(b)-4) < uint64(n) {
+		if int64(len(b)-4) < int64(n) {
 			return errBody
 		}
 		*text, b = string(b[4:4+n]), b[4+n:]

@@ -18,7 +18,7 @@ func sampleRecords() map[string]record {
 		StartedAt: time.UnixMicro(1764000000123456).UTC(), AuthenticatedAt: time.UnixMicro(1764000001000000).UTC(),
 		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24",
 		AddressHash: mark{1, 2, 3},
-		state:       state{Seed: seed{4, 5}, Replays: 300, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
+		state:       state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
 	ones := record{
 		StartedAt: time.UnixMicro(math.MaxInt64).UTC(), AuthenticatedAt: time.UnixMicro(math.MinInt64).UTC(), Remember: true,

@@ -47,6 +47,7 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, req RefreshRequest, shown presentation) (Grant, error) {
 	var (
 		p   *profile
+		pol policy
 		d   decision
 		now time.Time
 	)
@@ -59,7 +60,8 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, re
 		if now, err = m.clock.trusted(); err != nil {
 			return false, err
 		}
-		d, r.state = decide(r.state, shown, now, p.policy(r, now, m.leeway))
+		pol = p.policy(r, now, m.leeway)
+		d, r.state = decide(r.state, shown, now, pol)
 		return d.write, nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -75,7 +77,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, re
 	if err := d.error(r); err != nil {
 		return Grant{}, err
 	}
-	return m.grant(p, r, now, p.accessExpires(r, now), d.verdict != verdictCurrent)
+	return m.grant(p, r, now, pol.access, d.verdict != verdictCurrent)
 }
 
 // error is what a client is told of a verdict; nil if it gets tokens.
@@ -139,8 +141,7 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		if p == nil {
 			return false, ErrTokenInvalid
 		}
-		r.state = r.advance(now, p.policy(r, now, m.leeway))
-		r.Hint = r.Seed.hash("hint", readFacts(req.Client.UserAgent).hint())
+		r.state = r.stepUp(readFacts(req.Client.UserAgent).hint(), now, p.policy(r, now, m.leeway))
 		r.AuthenticatedAt = now
 		if req.ACR != "" {
 			r.ACR = req.ACR

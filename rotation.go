@@ -2,9 +2,10 @@ package remuda
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"github.com/remuda-go/remuda/internal/mac"
 )
 
 // This file is the state machine of refresh token rotation, whole: no clock, no
@@ -39,11 +40,10 @@ type seed [32]byte
 
 // derive is HMAC-SHA-256(seed, label ‖ 0 ‖ data), truncated to 128 bits.
 func (s *seed) derive(label string, data []byte) mark {
-	h := hmac.New(sha256.New, s[:])
-	h.Write([]byte(label))
-	h.Write([]byte{0})
-	h.Write(data)
-	return mark(h.Sum(nil)[:16])
+	message := make([]byte, 0, 256)
+	message = append(append(append(message, label...), 0), data...)
+	sum := mac.Once(s[:], message)
+	return mark(sum[:16])
 }
 
 // refreshID is the jti of the refresh token of one generation.
@@ -72,6 +72,10 @@ type state struct {
 	Retry  mark // the retry key of the refresh that produced Gen
 	KeyOff bool // this session's retry keys are not to be believed
 	Hint   mark // the client facts of the refresh that produced Gen
+
+	// Behind is how many generations before Gen are still tolerated while its
+	// window is open: 1, and more after a step-up that came into an open window.
+	Behind uint8
 
 	Recovered bool  // Gen was handed out again late, unused
 	Streak    uint8 // for how many generations in a row that was so
@@ -141,6 +145,7 @@ type decision struct {
 const (
 	replayCap  = 128              // replays in one window
 	lostAfter  = 5 * time.Second  // a replay later than this counts as a recovery
+	maxBehind  = 8                // generations tolerated at most
 	suspectAt  = 5                // late recoveries in a row: an event
 	shadowedAt = 8                // late recoveries in a row: reuse
 	blindGrace = 10 * time.Second // the longest grace where no client facts are kept
@@ -172,14 +177,14 @@ func decide(s state, p presentation, now time.Time, pol policy) (decision, state
 		// Everything from now: keeping the old times would let the next
 		// request rotate at once, while others still hold what was lost.
 		s.Gen, s.GenAt, s.WindowAt, s.GenSeen = p.gen, now, now, true
-		s.Replays, s.Retry, s.Recovered = 0, mark{}, false
+		s.Replays, s.Retry, s.Recovered, s.Behind = 0, mark{}, false, 1
 		s.Hint = s.Seed.hash("hint", p.hint)
 		d.write = true
 	}
-	switch s.Gen - p.gen {
-	case 0:
+	switch behind := s.Gen - p.gen; {
+	case behind == 0:
 		return decideNewest(s, d, p, now, pol)
-	case 1:
+	case behind <= uint32(s.Behind):
 		return decidePrevious(s, d, p, now, pol)
 	default:
 		return reuse(s, d, classStale, now, pol)
@@ -188,7 +193,7 @@ func decide(s state, p presentation, now time.Time, pol policy) (decision, state
 
 // decideNewest is for a client that holds the newest generation.
 func decideNewest(s state, d decision, p presentation, now time.Time, pol policy) (decision, state) {
-	if s.age(now) < s.floor(pol) {
+	if s.age(now) < s.floor(pol) || d.rolledBack {
 		// No rotation, and no refresh token in the answer: a cookie jar is
 		// last-writer-wins, and a slow answer would put an old token back.
 		d.verdict = verdictCurrent
@@ -235,9 +240,24 @@ func decideNewest(s state, d decision, p presentation, now time.Time, pol policy
 	return d, s
 }
 
+// stepUp issues the next generation because the user has authenticated again,
+// not because a client presented the newest one. Parallel refreshes may still be
+// under way then, with what was tolerated until now: it stays so. A tab that
+// refreshed beside the step-up is no thief.
+func (s state) stepUp(hint string, now time.Time, pol policy) state {
+	behind := uint8(1)
+	if !s.GenSeen || s.age(now) <= s.grace(pol) {
+		behind = min(s.Behind+1, maxBehind)
+	}
+	s = s.advance(now, pol)
+	s.Behind, s.Hint = behind, s.Seed.hash("hint", hint)
+	return s
+}
+
 // advance issues the next generation.
 func (s state) advance(now time.Time, pol policy) state {
 	s.Gen++
+	s.Behind = 1
 	s.GenAt, s.WindowAt = now, now
 	s.GenSeen, s.Recovered = false, false
 	s.Replays, s.Retry = 0, mark{}
@@ -247,7 +267,8 @@ func (s state) advance(now time.Time, pol policy) state {
 	return s
 }
 
-// decidePrevious is for a client that holds the generation before the newest.
+// decidePrevious is for a client that holds the generation before the newest, or
+// one that a step-up has overtaken.
 func decidePrevious(s state, d decision, p presentation, now time.Time, pol policy) (decision, state) {
 	age := s.age(now)
 	inGrace := s.grace(pol) > 0 && age <= s.grace(pol)
@@ -257,8 +278,13 @@ func decidePrevious(s state, d decision, p presentation, now time.Time, pol poli
 	case !s.GenSeen && (pol.Unseen == UnseenReplay || inGrace):
 		// The answer was lost: nobody has used the newest generation, however
 		// late it is. First, so that a late retry opens the window for its
-		// neighbours too.
-		return replay(s, d, age > lostAfter, now, now, pol)
+		// neighbours too. A thief who runs ahead has drawn another key than
+		// the owner, so a retry with the key is suspect only after the grace.
+		late := age > lostAfter
+		if sameKey {
+			late = age > s.grace(pol)
+		}
+		return replay(s, d, late, now, now, pol)
 	case sameKey:
 		return replay(s, d, age > s.grace(pol), s.WindowAt, now, pol)
 	case inGrace && sameHint:
@@ -280,7 +306,7 @@ func replay(s state, d decision, late bool, window, now time.Time, pol policy) (
 	if s.age(now) > grace {
 		s.Replays = 0
 	} else if s.Replays >= replayCap {
-		d.verdict, d.after = verdictThrottled, s.WindowAt.Add(grace).Sub(now)
+		d.verdict, d.after = verdictThrottled, max(time.Second, s.WindowAt.Add(grace).Sub(now))
 		return d, s
 	}
 	d.verdict, d.write = verdictReplay, true
@@ -344,7 +370,7 @@ func (s *state) floor(pol policy) time.Duration {
 // each generation ends the access tokens before it: the newest, or the one
 // before while the newest is unseen or young.
 func (s *state) accessible(gen uint32, now time.Time, pol policy) bool {
-	return gen >= s.Gen || gen+1 == s.Gen && (!s.GenSeen || s.age(now) < s.grace(pol))
+	return gen >= s.Gen || gen+1 == s.Gen && (!s.GenSeen || s.age(now) < pol.Grace)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -90,7 +90,7 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	_, _ = rand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
 	_, _ = rand.Read(r.Seed[:]) // likewise
 	idle, absolute := p.lifetimes(r.Remember)
-	r.Gen, r.GenAt, r.WindowAt, r.LastSeen = 1, now, now, now
+	r.Gen, r.GenAt, r.WindowAt, r.LastSeen, r.Behind = 1, now, now, now, 1
 	r.Expires = now.Add(absolute)
 	r.IdleExpires = now.Add(idle)
 	r.Hint = r.Seed.hash("hint", facts.hint())
@@ -110,7 +110,7 @@ func (p *profile) lifetimes(remember bool) (idle, absolute time.Duration) {
 // session, in whole seconds, and earlier by a part that differs from session to
 // session and from second to second.
 func (p *profile) accessExpires(r *record, now time.Time) time.Time {
-	draw := r.Seed.derive("jitter", binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro()))) //nolint:gosec // only its bits matter
+	draw := r.Seed.derive("jitter", binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro())))
 	part := float64(binary.BigEndian.Uint16(draw[:])) / (1 << 16)
 	life := p.Access - time.Duration(part*p.Jitter*float64(p.Access))
 	return earlier(now.Add(max(life, time.Second)), r.Expires).Truncate(time.Second)
@@ -239,6 +239,11 @@ func (m *Manager) End(ctx context.Context, req EndRequest) error {
 	if req.Reason == "" {
 		req.Reason = EndLogout
 	}
+	leave, err := m.gate.enter(ctx, req.Session)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	now := m.clock.now()
 	for range swapAttempts {
 		row, err := m.store.Get(ctx, req.Session)

@@ -49,8 +49,9 @@ type note struct {
 	written time.Time // when it was last written
 }
 
-func newToucher(s store.Store, now func() time.Time) *toucher {
-	ctx, stop := context.WithCancel(context.Background())
+// newToucher starts a toucher that runs until it is closed.
+func newToucher(ctx context.Context, s store.Store, now func() time.Time) *toucher {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t := &toucher{store: s, now: now, urgent: make(chan struct{}, 1), stop: stop}
 	for i := range t.shards {
 		t.shards[i].notes = map[SessionID]note{}

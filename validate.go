@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -90,12 +91,8 @@ func axis[T interface {
 	~uint8
 	fmt.Stringer
 }](p *problems, field string, v, last T, built ...T) {
-	for _, b := range built {
-		if v == b {
-			return
-		}
-	}
 	switch {
+	case slices.Contains(built, v):
 	case v == 0:
 		p.add(field, "is not set")
 	case v > last:

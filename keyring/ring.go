@@ -62,7 +62,7 @@ type Ring struct {
 
 // root holds what is derived from one key: a key for each purpose.
 type root struct {
-	seal    []byte
+	seal    *mac.MAC
 	csrf    *mac.MAC
 	address *mac.MAC
 }
@@ -111,7 +111,7 @@ func build(id string, keys []key) (*Ring, error) {
 				r.active = k.id
 			}
 			r.roots[k.id] = &root{
-				seal:    derive(k, "seal"),
+				seal:    mac.New(derive(k, "seal")),
 				csrf:    mac.New(derive(k, "csrf")),
 				address: mac.New(derive(k, "address")),
 			}

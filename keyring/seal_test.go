@@ -2,6 +2,8 @@ package keyring_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -184,4 +186,18 @@ func BenchmarkCSRF(b *testing.B) {
 			}
 		}
 	})
+}
+
+// The key of a session is HKDF-Expand of the root: a blob from one spelling of
+// that opens under the other.
+func TestSealKeyIsHKDF(t *testing.T) {
+	t.Parallel()
+	prk, info := make([]byte, 32), "0123456789abcdef"
+	want, err := hkdf.Expand(sha256.New, prk, info, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mac.New(prk).Sum2([]byte(info), []byte{1}); !bytes.Equal(got[:], want) {
+		t.Errorf("%x, want %x", got, want)
+	}
 }

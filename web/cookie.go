@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (n cookieNames) clear(w http.ResponseWriter) {
 }
 
 func (n cookieNames) write(w http.ResponseWriter, name, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure on plain loopback alone, see namesFor
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: n.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
@@ -79,10 +80,8 @@ func cookieValues(h http.Header, name string) []string {
 }
 
 func addNew(values []string, v string) []string {
-	for _, old := range values {
-		if old == v {
-			return values
-		}
+	if slices.Contains(values, v) {
+		return values
 	}
 	return append(values, v)
 }

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,9 +110,7 @@ func TestLogoutInOneTabEndsTheOther(t *testing.T) {
 	s := newSite(t)
 	one := s.signedIn()
 	other := s.browser()
-	for k, v := range one.cookies {
-		other.cookies[k] = v
-	}
+	maps.Copy(other.cookies, one.cookies)
 	expect(t, other.do("GET", "/auth/web/csrf", ""), 200, "", "")
 	if a := other.do("POST", "/hello", ""); a.status != 200 {
 		t.Fatalf("second tab: %d %s", a.status, a.body)

@@ -70,9 +70,9 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 // what was refused.
 func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.Client) error {
 	kind := event.LoginFailed
-	var throttled *ThrottledError
+	_, throttled := errors.AsType[*ThrottledError](err)
 	switch {
-	case errors.As(err, &throttled):
+	case throttled:
 		kind = event.LoginThrottled
 	case !errors.Is(err, ErrLoginFailed):
 		return errors.Join(remuda.ErrUnavailable, err)

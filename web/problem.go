@@ -137,23 +137,20 @@ var codes = []struct {
 
 // problemOf finds the problem in an error; what is none of ours is internal.
 func problemOf(err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	var throttled *ThrottledError
-	if errors.As(err, &throttled) {
+	if throttled, ok := errors.AsType[*ThrottledError](err); ok {
 		return &Problem{Code: CodeRateLimited, retryAfter: throttled.After}
 	}
-	p = &Problem{Code: CodeInternal}
+	p := &Problem{Code: CodeInternal}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {
 			p.Code = c.code
 			break
 		}
 	}
-	var retry *remuda.RetryError
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*remuda.RetryError](err); ok {
 		p.retryAfter = retry.After
 	}
 	if p.Code == CodeUnavailable {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -226,9 +227,7 @@ func TestReuse(t *testing.T) {
 	s := newSite(t)
 	owner := s.signedIn()
 	thief := s.browser()
-	for k, v := range owner.cookies {
-		thief.cookies[k] = v
-	}
+	maps.Copy(thief.cookies, owner.cookies)
 	thief.csrf = owner.csrf
 	s.advance(2 * time.Minute)
 	expect(t, thief.do("POST", "/auth/web/refresh", ""), 200, "", "")

@@ -64,8 +64,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &Problem{Code: CodeRequestTooLarge}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &Problem{Code: CodeRequestTooLarge}
 	}
 	if err != nil {
@@ -93,8 +92,7 @@ func decodeJSON(r *http.Request, body []byte, v any) error {
 // describe says what is wrong with a document, and never shows a value of it: it
 // may be a password.
 func describe(err error) string {
-	var sem *json.SemanticError
-	if errors.As(err, &sem) && sem.JSONPointer != "" {
+	if sem, ok := errors.AsType[*json.SemanticError](err); ok && sem.JSONPointer != "" {
 		return "the member " + string(sem.JSONPointer) + " is unknown or has the wrong type"
 	}
 	return "it is malformed, or a member is there twice"

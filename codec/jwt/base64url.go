@@ -16,7 +16,7 @@ var sextets = func() (t [256]uint32) {
 		t[i] = notIn
 	}
 	for i := range len(alphabet) {
-		t[alphabet[i]] = uint32(i) //nolint:gosec // i < 64
+		t[alphabet[i]] = uint32(i)
 	}
 	return t
 }()

@@ -16,6 +16,26 @@ type MAC struct {
 	states sync.Pool
 }
 
+// Once returns the MAC of one message under a key of at most 64 bytes that is
+// used too rarely to prepare it. It allocates nothing for messages up to 256
+// bytes.
+func Once(key, message []byte) [Size]byte {
+	var block [sha256.BlockSize + 256]byte
+	var outer [sha256.BlockSize + Size]byte
+	if len(key) > sha256.BlockSize {
+		panic("mac: the key is longer than a block")
+	}
+	copy(block[:], key)
+	copy(outer[:], key)
+	for i := range sha256.BlockSize {
+		block[i] ^= 0x36 // ipad and opad, RFC 2104 section 2
+		outer[i] ^= 0x5c
+	}
+	inner := sha256.Sum256(append(block[:sha256.BlockSize], message...))
+	copy(outer[sha256.BlockSize:], inner[:])
+	return sha256.Sum256(outer[:])
+}
+
 // state is one keyed hash and the buffers that would otherwise escape to the
 // heap on their way through the hash interface.
 type state struct {

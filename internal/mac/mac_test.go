@@ -81,3 +81,17 @@ func TestHidden(t *testing.T) {
 		}
 	}
 }
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	for _, key := range []int{0, 1, 32, 63, 64} {
+		for _, message := range []int{0, 1, 55, 56, 64, 255, 256, 257, 5000} {
+			k, m := bytes.Repeat([]byte{7}, key), bytes.Repeat([]byte{9}, message)
+			h := hmac.New(sha256.New, k)
+			h.Write(m)
+			if got := mac.Once(k, m); !bytes.Equal(got[:], h.Sum(nil)) {
+				t.Errorf("key of %d bytes, message of %d: %x", key, message, got)
+			}
+		}
+	}
+}

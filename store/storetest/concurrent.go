@@ -295,7 +295,7 @@ func versionsNeverRepeat(e *env) {
 	}
 	e.together(callers, func(ctx context.Context, i int) error {
 		for j := range rounds {
-			err := error(nil)
+			var err error
 			if i%2 == 0 {
 				err = increment(ctx, e.s, r.ID)
 			} else {

@@ -34,6 +34,7 @@ func linearizable(e *env) {
 		switch porcupine.CheckOperationsTimeout(model(), history, patience) {
 		case porcupine.Illegal:
 			e.Fatalf("round %d is not linearizable:\n%s", rounds, transcript(history))
+		case porcupine.Ok:
 		case porcupine.Unknown:
 			unknown++ // too tangled to decide in time: no verdict, and said so
 		}

@@ -23,7 +23,12 @@ var (
 	defaultPerAddress      = Rate{Every: 3 * time.Second, Burst: 20}
 )
 
-const defaultMaxKeys = 1 << 16
+const (
+	defaultMaxKeys = 1 << 16
+	// minMaxKeys: a much smaller cache was seen to forget, in a flood of new
+	// keys, even what is asked for all the time.
+	minMaxKeys = 1 << 10
+)
 
 // Config says how much is allowed. The zero value of every field is a secure
 // default; a Rate is given as a whole or not at all.
@@ -41,7 +46,7 @@ type Config struct {
 	// default is 20 failures at once, then one every 3 seconds.
 	PerAddress Rate
 	// MaxKeys bounds how many budgets of each sort are kept, and with it the
-	// memory; the default is 65,536.
+	// memory (some 300 bytes a budget); the default is 65,536, the least 1,024.
 	MaxKeys int
 	// Fold returns one text for all spellings that the wrapped authenticator
 	// takes for one user name. If it kept apart what is one account, each
@@ -59,11 +64,11 @@ func (c Config) withDefaults() (Config, error) {
 		c.AcrossAddresses.settle("AcrossAddresses", defaultAcrossAddresses),
 		c.PerAddress.settle("PerAddress", defaultPerAddress),
 	)
-	if c.MaxKeys < 0 {
-		err = errors.Join(err, fmt.Errorf("limit: MaxKeys is %d, want it positive", c.MaxKeys))
-	}
 	if c.MaxKeys == 0 {
 		c.MaxKeys = defaultMaxKeys
+	}
+	if c.MaxKeys < minMaxKeys {
+		err = errors.Join(err, fmt.Errorf("limit: MaxKeys is %d, want at least %d", c.MaxKeys, minMaxKeys))
 	}
 	if c.Fold == nil {
 		c.Fold = fold

@@ -40,12 +40,12 @@ func (a *Authenticator) pairKey(account, address key) key {
 // network is what counts as one client: what is commonly given to one customer
 // and costs nothing to change within.
 func network(address netip.Addr) netip.Prefix {
-	address = address.Unmap().WithZone("")
+	address = address.Unmap()
 	bits := 64
 	if address.Is4() {
 		bits = 32
 	}
-	p, err := address.Prefix(bits)
+	p, err := address.Prefix(bits) // without the zone
 	if err != nil {
 		return netip.Prefix{} // unknown
 	}
