@@ -1,0 +1,160 @@
+package server_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// blocks returns the fenced blocks of one language in a document.
+func blocks(t *testing.T, file, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == language {
+			list = append(list, m[2])
+		}
+	}
+	return list
+}
+
+// Every command of the README does what it says.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := serve(t, "demo", "--listen", "127.0.0.1:0", "--password", "correct horse")
+	var curls strings.Builder
+	for _, block := range blocks(t, "../README.md", "sh") {
+		switch {
+		case strings.HasPrefix(block, "make "):
+			dryRun(t, strings.Fields(block)[1])
+		case strings.Contains(block, "curl "):
+			curls.WriteString(block)
+		case strings.Contains(block, "remuda serve"):
+			serveBlock(t, path, block)
+		default:
+			t.Errorf("nobody tries this block:\n%s", block)
+		}
+	}
+	script := strings.ReplaceAll(curls.String(), "http://127.0.0.1:8080", demo.base)
+	answers := jsonLines(t, bash(t, t.TempDir(), script))
+	if len(answers) != 6 {
+		t.Fatalf("%d answers to six requests", len(answers))
+	}
+	for i, member := range []string{"csrf_token", "csrf_token", "breed", "refresh_token", "access_token", "breed"} {
+		if _, ok := answers[i][member]; !ok {
+			t.Errorf("answer %d has no %s: %v", i+1, member, answers[i])
+		}
+	}
+	if err := demo.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// dryRun sees to it that make knows a target.
+func dryRun(t *testing.T, target string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", "..", "-n", target).CombinedOutput(); err != nil {
+		t.Errorf("make %s: %v: %s", target, err, out)
+	}
+}
+
+// serveBlock types the lines that set a server up, but for the last, which would
+// listen, and then starts it for real.
+func serveBlock(t *testing.T, binary, block string) {
+	t.Helper()
+	dir := t.TempDir()
+	lines := strings.Split(strings.TrimSpace(block), "\n")
+	setUp := strings.ReplaceAll(strings.Join(lines[:len(lines)-1], "\n"), "remuda ", binary+" ")
+	setUp = strings.ReplaceAll(setUp, "--password-stdin", "--password-stdin <<<'a long password'")
+	bash(t, dir, setUp)
+	args := append(strings.Fields(lines[len(lines)-1])[1:], "--listen", "127.0.0.1:0")
+	for i, a := range args {
+		if a == "remuda.yaml" {
+			args[i] = filepath.Join(dir, a)
+		}
+	}
+	if err := serve(t, args...).stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func bash(t *testing.T, dir, script string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = dir
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s%s", err, script, out, errs.String())
+	}
+	return string(out)
+}
+
+func jsonLines(t *testing.T, text string) []map[string]any {
+	t.Helper()
+	var list []map[string]any
+	for line := range strings.Lines(text) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Errorf("not JSON: %s", line)
+			continue
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// Every Go snippet of the README is part of a program that is run as a test.
+func TestReadmeSnippets(t *testing.T) {
+	t.Parallel()
+	program, err := os.ReadFile("../example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range blocks(t, "../README.md", "go") {
+		if !strings.Contains(string(program), block) {
+			t.Errorf("not in example_test.go:\n%s", block)
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+
+// No document points to a file that is not there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	var files []string
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package ponies
+
+import (
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/remuda-go/remuda"
+)
+
+// maxHerd is how many ponies one user may have.
+const maxHerd = 100
+
+// errHerdFull says that a user has as many ponies as there may be.
+var errHerdFull = errors.New("ponies: the herd is full")
+
+// pony is a pony, in memory and on the wire.
+type pony struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Breed   string    `json:"breed"`
+	AddedAt time.Time `json:"added_at"` // in UTC
+}
+
+// owner is whose a herd is. A subject alone is not enough: tenants may have the
+// same ones.
+type owner struct {
+	tenant, subject string
+}
+
+func ownerOf(s *remuda.Session) owner { return owner{tenant: s.Tenant, subject: s.Subject} }
+
+// herds keeps every user's ponies. It is safe for concurrent use.
+type herds struct {
+	mu   sync.Mutex
+	herd map[owner][]pony
+}
+
+func newHerds() *herds { return &herds{herd: map[owner][]pony{}} }
+
+// list returns the ponies of o, the oldest first; never nil.
+func (h *herds) list(o owner) []pony {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]pony{}, h.herd[o]...)
+}
+
+// add gives a pony an id and puts it into the herd of o, or returns
+// [errHerdFull].
+func (h *herds) add(o owner, p pony) (pony, error) {
+	p.ID = rand.Text()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.herd[o]) >= maxHerd {
+		return pony{}, errHerdFull
+	}
+	h.herd[o] = append(h.herd[o], p)
+	return p, nil
+}

@@ -1,0 +1,93 @@
+package ponies
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/remuda-go/remuda/web"
+)
+
+// Config is what the demo is made of.
+type Config struct {
+	// Web authenticates requests and writes problems. Required. Its endpoints
+	// are not served here: mount it at its prefix on the same origin.
+	Web *web.Handler
+	// Log receives failures. Nil means nobody.
+	Log *slog.Logger
+	// RefreshEvery is how often an open page whose user does something
+	// refreshes the session. It is best less than the access lifetime; where it
+	// is more, pages refresh when a request is refused. Zero means 4 minutes;
+	// the least is a second.
+	RefreshEvery time.Duration
+}
+
+const defaultRefreshEvery = 4 * time.Minute
+
+// route is one path: a handler for each method.
+type route map[string]http.Handler
+
+// handler serves the routes and nothing else.
+type handler struct {
+	web    *web.Handler
+	routes map[string]route
+}
+
+// New returns the handler of the API, the page and its assets. It takes exact
+// paths only: whatever else is asked for is not found, never redirected.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.RefreshEvery == 0 {
+		cfg.RefreshEvery = defaultRefreshEvery
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case cfg.Web == nil:
+		return nil, errors.New("ponies: Web is required")
+	case cfg.RefreshEvery < time.Second:
+		return nil, fmt.Errorf("ponies: RefreshEvery is %v; it must be at least a second", cfg.RefreshEvery)
+	}
+	h := &handler{web: cfg.Web, routes: map[string]route{}}
+	a := &api{web: cfg.Web, herds: newHerds(), now: time.Now}
+	h.routes["/ponies"] = route{
+		http.MethodGet:  cfg.Web.Require(http.HandlerFunc(a.list)),
+		http.MethodPost: cfg.Web.Require(http.HandlerFunc(a.add)),
+	}
+	if err := h.addSite(cfg); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	methods, ok := h.routes[r.URL.Path]
+	if !ok || r.URL.RawPath != "" {
+		h.web.WriteProblem(w, r, &web.Problem{Code: web.CodeNotFound})
+		return
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	next, ok := methods[method]
+	if !ok {
+		w.Header().Set("Allow", methods.allowed())
+		h.web.WriteProblem(w, r, &web.Problem{Code: web.CodeMethodNotAllowed})
+		return
+	}
+	next.ServeHTTP(w, r)
+}
+
+// allowed lists the methods of a route, for Allow (RFC 9110 section 10.2.1).
+func (m route) allowed() string {
+	list := []string{http.MethodGet, http.MethodHead}
+	if m[http.MethodPost] != nil {
+		list = append(list, http.MethodPost)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,213 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/web"
+)
+
+// check looks at what can only be seen in the whole, where the parts are good.
+func (l *loader) check(c *Config, offline bool) {
+	if !l.readable() {
+		return
+	}
+	for _, step := range []struct {
+		served bool
+		of     []string
+		check  func(*Config)
+	}{
+		{true, []string{"listen", "tls", "behind_proxy"}, l.checkListen},
+		{true, []string{"origins"}, l.checkOrigins},
+		{true, []string{"listen", "origins", "tls", "behind_proxy", "trusted_proxies"}, l.checkTransport},
+		{false, []string{"keys", "keys_file"}, l.checkKeys},
+		{false, []string{"profiles.web"}, func(c *Config) { l.checkProfile(c, &c.Web) }},
+		{false, []string{"profiles.api"}, func(c *Config) { l.checkProfile(c, &c.API) }},
+		{false, []string{"origins", "issuer"}, l.checkIssuer},
+		{false, []string{"login"}, l.checkLogin},
+		{false, []string{"retention"}, l.checkRetention},
+	} {
+		if l.good(step.of...) && !(step.served && offline) {
+			step.check(c)
+		}
+	}
+}
+
+// readable reports whether the file could be read at all.
+func (l *loader) readable() bool {
+	return !slices.ContainsFunc(l.found.list, func(p Problem) bool { return p.Setting == "" && p.Origin.File != "" })
+}
+
+// good reports whether nothing is wrong with some settings and sections.
+func (l *loader) good(names ...string) bool {
+	return !slices.ContainsFunc(l.found.list, func(p Problem) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			return p.Setting == name || strings.HasPrefix(p.Setting, name+".")
+		})
+	})
+}
+
+func (l *loader) complain(setting, format string, args ...any) {
+	l.found.add(setting, l.origins[setting], format, args...)
+}
+
+func (l *loader) checkListen(c *Config) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil || port == "" || strings.Trim(port, "0123456789") != "" {
+		l.complain("listen", "%q is not host:port, like 127.0.0.1:8080", c.Listen)
+		return
+	}
+	if !loopback(host) && !c.HasTLS() && !c.BehindProxy {
+		l.complain("listen", "%q is reachable from other machines, in plain HTTP: set tls.cert and tls.key, or behind_proxy and trusted_proxies", c.Listen)
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// checkOrigins asks package web, which knows what an origin is.
+func (l *loader) checkOrigins(c *Config) {
+	_, err := web.New(web.Config{Origins: c.Origins})
+	for _, reason := range about(err, "web: Origins: ") {
+		l.complain("origins", "%s", reason)
+	}
+}
+
+// about returns the lines of joined errors that begin with a prefix, without it.
+func about(err error, prefix string) (reasons []string) {
+	if err == nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if reason, ok := strings.CutPrefix(line, prefix); ok {
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
+}
+
+func (l *loader) checkTransport(c *Config) {
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		missing, other := "tls.cert", "tls.key"
+		if c.TLS.Key == "" {
+			missing, other = other, missing
+		}
+		l.found.add(missing, l.origins[other], "is missing: %s alone is not enough", other)
+	}
+	if c.BehindProxy && len(c.TrustedProxies) == 0 {
+		l.complain("behind_proxy", "needs trusted_proxies: the addresses whose X-Forwarded-For is believed")
+	}
+	if !c.BehindProxy && len(c.TrustedProxies) > 0 {
+		l.complain("trusted_proxies", "needs behind_proxy: true")
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || len(c.Origins) == 0 {
+		return
+	}
+	secure := strings.HasPrefix(c.Origins[0], "https://")
+	switch {
+	case secure && !c.HasTLS() && !c.BehindProxy:
+		l.complain("origins", "https needs somebody who speaks TLS: set tls.cert and tls.key, or behind_proxy and trusted_proxies")
+	case !secure && c.HasTLS():
+		l.complain("origins", "with tls.cert they begin with https://")
+	case !secure && !loopback(host):
+		l.complain("origins", "plain http is for a server that listens on loopback alone; listen is %q", c.Listen)
+	}
+}
+
+func (l *loader) checkKeys(c *Config) {
+	if c.Keys.IsZero() {
+		return
+	}
+	if o := l.origins["keys"]; o.File != "" {
+		l.found.add("keys", o, "does not belong in this file; set REMUDA_KEYS, or keys_file")
+	}
+	if _, both := l.set("keys_file"); both {
+		l.complain("keys", "is set beside keys_file; set one of the two")
+	}
+}
+
+// set reports whether a setting has a value that is no default.
+func (l *loader) set(name string) (Origin, bool) {
+	o, ok := l.origins[name]
+	return o, ok && o != Origin{}
+}
+
+// checkProfile asks the library. It refuses every configuration without a store
+// before it does anything, and says what else is wrong.
+func (l *loader) checkProfile(_ *Config, p *remuda.Profile) {
+	for _, p := range ask(remuda.Config{Issuer: "any", Profiles: []remuda.Profile{*p}}) {
+		l.complain(settingOf(p.Field), "%s", inSettings(p.Reason))
+	}
+}
+
+func (l *loader) checkIssuer(c *Config) {
+	if c.Issuer == "" {
+		return // the origins are missing
+	}
+	for _, p := range ask(remuda.Config{Issuer: c.Issuer, Profiles: []remuda.Profile{remuda.Web()}}) {
+		l.complain("issuer", "%s", p.Reason)
+	}
+}
+
+// ask returns what the library finds wrong besides what is not made yet.
+func ask(c remuda.Config) []remuda.ConfigProblem {
+	_, err := remuda.New(context.Background(), c)
+	var e *remuda.ConfigError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	return slices.DeleteFunc(e.Problems, func(p remuda.ConfigProblem) bool { return p.Field == "Store" || p.Field == "Keys" })
+}
+
+// settingOf makes "profiles.web.remember_idle" of "Profiles[web].RememberIdle".
+func settingOf(field string) string {
+	field = strings.NewReplacer("[", ".", "]", "").Replace(field)
+	parts := strings.Split(field, ".")
+	for i, part := range parts {
+		parts[i] = snake(part)
+	}
+	return strings.Join(parts, ".")
+}
+
+// inSettings rewrites the names of fields in a reason.
+var inSettings = strings.NewReplacer(
+	"Rotation.Floor", "rotation.floor", "Access", "access", "Grace", "grace",
+	"RememberAbsolute", "remember_absolute", "Absolute", "absolute",
+).Replace
+
+func snake(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+func (l *loader) checkLogin(c *Config) {
+	for _, s := range loginSettings() {
+		if v := s.Get(c); v == "0" || v == "0s" || strings.HasPrefix(v, "-") {
+			l.complain(s.Name, "is %s; it must be positive", v)
+		}
+	}
+}
+
+func (l *loader) checkRetention(c *Config) {
+	if c.Retention <= 0 {
+		l.complain("retention", "is %v; it must be positive", c.Retention)
+	}
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/web/limit"
+)
+
+// Config is everything that an operator can set. Make one with [Default] or
+// [Load].
+type Config struct {
+	Listen  string   // host:port
+	Origins []string // see web.Config
+	Issuer  string   // empty: the first origin
+
+	Data     string // the folder for the files that follow
+	Database string // sessions
+	Users    string // users and their password hashes
+	KeysFile string // the key ring; made at the first start
+	Keys     Secret // the key ring itself, instead of a file
+
+	TLS            TLS
+	BehindProxy    bool
+	TrustedProxies []netip.Prefix
+
+	Web, API remuda.Profile
+	Login    limit.Config
+	Log      Log
+
+	// Retention is for how long sessions are kept after their end.
+	Retention time.Duration
+	// DiscardSessionsOfLostRing signs everybody out where the ring is another
+	// one than the database's, instead of refusing to start.
+	DiscardSessionsOfLostRing bool
+}
+
+// TLS names the files of a certificate; both or neither.
+type TLS struct {
+	Cert, Key string
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  slog.Level
+	Format string // "text" or "json"
+}
+
+// Secret is a text that prints as "[redacted]".
+type Secret struct {
+	_ [0]func()
+	s string
+}
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.s }
+
+// IsZero reports whether there is none.
+func (s Secret) IsZero() bool { return s.s == "" }
+
+// String hides the text.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString hides the text.
+func (Secret) GoString() string { return "[redacted]" }
+
+// LogValue hides the text.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// Default returns what applies where nothing is set. Origins have no default.
+func Default() Config {
+	return Config{
+		Listen: "127.0.0.1:8080",
+		Data:   "remuda-data",
+		Web:    remuda.Web(),
+		API:    remuda.API(),
+		Login: limit.Config{
+			PerAccount:      limit.Rate{Every: time.Minute, Burst: 5},
+			AcrossAddresses: limit.Rate{Every: 20 * time.Second, Burst: 50},
+			PerAddress:      limit.Rate{Every: 3 * time.Second, Burst: 20},
+		},
+		Log:       Log{Level: slog.LevelInfo, Format: "text"},
+		Retention: 30 * 24 * time.Hour,
+	}
+}
+
+// Derive fills in what follows from other settings.
+func (c *Config) Derive() {
+	for _, f := range []struct {
+		path *string
+		name string
+	}{{&c.Database, "sessions.db"}, {&c.Users, "users.db"}, {&c.KeysFile, "keys.json"}} {
+		if *f.path == "" {
+			*f.path = filepath.Join(c.Data, f.name)
+		}
+	}
+	if c.Issuer == "" && len(c.Origins) > 0 {
+		c.Issuer = c.Origins[0]
+	}
+}
+
+// HasTLS reports whether the server speaks TLS itself.
+func (c *Config) HasTLS() bool { return c.TLS.Cert != "" }

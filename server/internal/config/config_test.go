@@ -1,0 +1,255 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/remuda-go/remuda/server"
+	"github.com/remuda-go/remuda/server/internal/config"
+)
+
+// load reads a file with that text, and nothing else.
+func load(t *testing.T, text string) (config.Config, error) {
+	t.Helper()
+	return config.Load(config.Sources{File: write(t, text)})
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const origins = "origins: [http://localhost:1]\n"
+
+func TestDefaultsAreGood(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, origins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Issuer != "http://localhost:1" || c.Database != filepath.Join("remuda-data", "sessions.db") || c.Listen != "127.0.0.1:8080" {
+		t.Errorf("issuer %q, database %q, listen %q", c.Issuer, c.Database, c.Listen)
+	}
+}
+
+// What is commented out in the example is the default, and everything that can
+// be set is in it.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	commented := regexp.MustCompile(`(?m)^#( *[a-z_]+:)`)
+	all := commented.ReplaceAllString(server.ExampleConfig, "$1")
+	drop := regexp.MustCompile(`(?m)^(behind_proxy|trusted_proxies):.*\n`) // tls takes their place
+	got, err := load(t, drop.ReplaceAllString(all, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	for _, s := range config.Settings() {
+		leaf := s.Name[strings.LastIndexByte(s.Name, '.')+1:]
+		if !regexp.MustCompile(`(?m)^ *`+leaf+`:`).MatchString(all) && s.Name != "keys" {
+			t.Errorf("%s is not in the example", s.Name)
+		}
+		switch v := s.Get(&want); {
+		case v == "", s.Name == "data": // an example, or relative to the file
+		case s.Get(&got) != v:
+			t.Errorf("%s is %s in the example, and %s by default", s.Name, s.Get(&got), v)
+		}
+	}
+	if _, err := load(t, server.ExampleConfig); err != nil {
+		t.Errorf("as it is: %v", err)
+	}
+}
+
+// Every setting takes its own text back, and has a variable of its own.
+func TestSettingsRoundTrip(t *testing.T) {
+	t.Parallel()
+	variables := map[string]string{}
+	var environ []string
+	c := config.Default()
+	for _, s := range config.Settings() {
+		if other, taken := variables[s.Variable()]; taken {
+			t.Errorf("%s and %s are both %s", s.Name, other, s.Variable())
+		}
+		variables[s.Variable()] = s.Name
+		environ = append(environ, s.Variable()+"="+s.Get(&c))
+	}
+	environ = append(environ, "REMUDA_ORIGINS=http://localhost:1, http://127.0.0.1:1")
+	got, err := config.Load(config.Sources{Environ: func() []string { return environ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Origins = []string{"http://localhost:1", "http://127.0.0.1:1"}
+	c.Derive()
+	for _, s := range config.Settings() {
+		if s.Get(&got) != s.Get(&c) {
+			t.Errorf("%s is %q, want %q", s.Name, s.Get(&got), s.Get(&c))
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, want string }{
+		"nothing":            {"", "c.yaml: none"},
+		"a scalar":           {"listen", `:1:1: settings are expected`},
+		"a list":             {"- a", `:1:3|:1:1`},
+		"unknown":            {origins + "lissten: a", `:2:1: lissten: is not known; did you mean listen\?$`},
+		"in another section": {origins + "idle: 1h", `did you mean profiles.api.idle\?$`},
+		"dotted":             {origins + "log.level: debug", `:2:1: log.level: is not known`},
+		"far from all":       {origins + "zzzzzzzz: a", `zzzzzzzz: is not known$`},
+		"twice":              {origins + "data: a\ndata: b", `:3:1: data: is there twice; the first is in line 2$`},
+		"twice, quoted":      {origins + "data: a\n\"data\": b", `:3:1: data: is there twice`},
+		"section twice":      {origins + "log:\n  level: info\nlog:\n  format: text", `:4:1: log: is there twice`},
+		"null":               {origins + "data:", `:2:\d+: data: has no value$`},
+		"tilde":              {origins + "data: ~", `:2:7: data: has no value$`},
+		"alias":              {"data: &a b\n" + origins + "users: *a", `:1:7: data: anchors, aliases and tags`},
+		"tag":                {origins + "data: !!str b", `:2:7: data: anchors, aliases and tags`},
+		"merge":              {origins + "log:\n  <<: {level: info}", `:3:3: log.<<: merge keys`},
+		"list for a value":   {origins + "data: [a]", `:2:7: data: one value is expected, not a list$`},
+		"map for a value":    {origins + "data: {a: b}", `:2:\d+: data: one value is expected, not settings under it$`},
+		"value for a map":    {origins + "tls: cert.pem", `:2:6: tls: settings are expected under it`},
+		"list in a list":     {"origins: [[http://localhost:1]]", `:1:11: origins: a plain value is expected in the list$`},
+		"two documents":      {origins + "---\ndata: a", `: a second document begins here`},
+		"tab":                {origins + "log:\n\tlevel: info", `:3:1: not YAML: `},
+		"duration":           {origins + "retention: 3", `:2:12: retention: "3" is not a duration`},
+		"negative duration":  {origins + "retention: -3h", `"-3h" is not a duration`},
+		"zero duration":      {origins + "retention: 0s", `:2:12: retention: is 0s; it must be positive`},
+		"boolean":            {origins + "behind_proxy: on", `neither true nor false`},
+		"listen":             {origins + "listen: localhost", `:2:9: listen: "localhost" is not host:port`},
+		"all addresses":      {origins + "listen: :80", `listen: ":80" is reachable from other machines`},
+		"no origins":         {"data: a", `^configuration: origins: at least one is required`},
+		"a path":             {"origins: [https://app.example/]\nbehind_proxy: true\ntrusted_proxies: [::1]", `:1:10: origins: "https://app.example/" is not an origin`},
+		"https, no TLS":      {"origins: [https://app.example]", `:1:10: origins: https needs somebody who speaks TLS`},
+		"TLS, no https":      {origins + "tls: {cert: a, key: b}", `origins: with tls.cert they begin with https`},
+		"half of TLS":        {origins + "tls: {key: b}", `:2:12: tls.cert: is missing`},
+		"proxies alone":      {origins + "trusted_proxies: [::1]", `:2:18: trusted_proxies: needs behind_proxy`},
+		"behind nobody":      {origins + "behind_proxy: true", `:2:15: behind_proxy: needs trusted_proxies`},
+		"unmasked":           {origins + "behind_proxy: true\ntrusted_proxies: [10.0.0.1/8]", `"10.0.0.1/8" is not an address or a network`},
+		"http from outside":  {origins + "listen: 10.0.0.1:80\nbehind_proxy: true\ntrusted_proxies: [::1]", `plain http is for a server that listens on loopback alone`},
+		"profile":            {origins + "profiles:\n  web:\n    access: 29m", `profiles.web.idle: is 30m0s; it must be longer than rotation.floor \+ access = 30m0s`},
+		"jitter":             {origins + "profiles: {api: {jitter: 0.9}}", `:2:26: profiles.api.jitter: is 0.9; it must lie between 0 and 0.5$`},
+		"choice":             {origins + "profiles: {api: {liveness: log}}", `profiles.api.liveness: "log" is not one of store, expiry$`},
+		"keys in the file":   {origins + "keys: abc", `:2:7: keys: does not belong in this file`},
+		"issuer":             {origins + "issuer: \"a\\x07\"", `:2:9: issuer: must be UTF-8 without control characters`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name == "nothing" {
+				test.want = `^configuration: origins: at least one`
+			}
+			_, err := load(t, test.text)
+			if err == nil {
+				t.Fatal("no problem")
+			}
+			if !regexp.MustCompile(test.want).MatchString(err.Error()) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// Problems name the source whose value they are about, and a value that another
+// overrides is checked too.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.Flags(flags)
+	if err := flags.Parse([]string{"--log-format", "xml", "--listen", "127.0.0.1:3"}); err != nil {
+		t.Fatal(err)
+	}
+	path := write(t, origins+"listen: nowhere\nretention: never\nlog: {level: warn}\n")
+	environ := func() []string {
+		return []string{"REMUDA_RETENTION=soon", "REMUDA_DATA=", "REMUDA_LOG_LEVEL=debug", "REMUDA_KEYS=secretsecret", "OTHER=1"}
+	}
+	_, err := config.Load(config.Sources{File: path, Environ: environ, Flags: flags})
+	var e *config.Error
+	if !errors.As(err, &e) || e.FlagsOnly() {
+		t.Fatalf("got %v", err)
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Error("a secret is shown")
+	}
+	var got []string
+	for _, p := range e.Problems {
+		got = append(got, fmt.Sprint(strings.TrimPrefix(p.Origin.String(), path), " ", p.Setting))
+	}
+	want := ":3:12 retention|REMUDA_RETENTION retention|--log-format log.format"
+	if strings.Join(got, "|") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.Flags(flags)
+	if err := flags.Parse([]string{"--listen", "127.0.0.1:3"}); err != nil {
+		t.Fatal(err)
+	}
+	path := write(t, origins+"listen: 127.0.0.1:1\nretention: 1d\ndata: here\nusers: /there/users.db\nprofiles: {web: {idle: 40m}}\n")
+	environ := func() []string { return []string{"REMUDA_LISTEN=127.0.0.1:2", "REMUDA_RETENTION=2d"} }
+	c, err := config.Load(config.Sources{File: path, Environ: environ, Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:3" || c.Retention != 48*time.Hour || c.Web.Idle != 40*time.Minute || c.API.Idle != config.Default().API.Idle {
+		t.Errorf("listen %s, retention %v, idle %v", c.Listen, c.Retention, c.Web.Idle)
+	}
+	if want := filepath.Join(filepath.Dir(path), "here", "sessions.db"); c.Database != want || c.Users != "/there/users.db" {
+		t.Errorf("database %s, want %s; users %s", c.Database, want, c.Users)
+	}
+}
+
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Load(config.Sources{Offline: true}); err != nil {
+		t.Errorf("nothing is served: %v", err)
+	}
+}
+
+func TestDurations(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"0s": 0, "30s": 30 * time.Second, "10m": 10 * time.Minute, "12h": 12 * time.Hour, "30d": 30 * day, "1d12h": 36 * time.Hour, "1h30m": 90 * time.Minute, "1ms": time.Millisecond,
+	} {
+		d, err := config.ParseDuration(text)
+		if err != nil || d != want {
+			t.Errorf("%s is %v, %v; want %v", text, d, err, want)
+		}
+		if back, err := config.ParseDuration(config.FormatDuration(want)); err != nil || back != want {
+			t.Errorf("%v is written %s and read %v, %v", want, config.FormatDuration(want), back, err)
+		}
+	}
+	for _, text := range []string{"", "d", "1", "-1h", "-1d", "1d2", "1.5d", "1d-2h", "99999d9999999h", "h", "1dd", "65536d"} {
+		if d, err := config.ParseDuration(text); err == nil {
+			t.Errorf("%q is %v", text, d)
+		}
+	}
+}
+
+func TestSecretHidesItself(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Sources{Offline: true, Environ: func() []string { return []string{"REMUDA_KEYS=opensesame"} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Keys.Reveal() != "opensesame" {
+		t.Error("it is lost")
+	}
+	if s := fmt.Sprintf("%v %+v %#v %s", c.Keys, c, c.Keys, c.Keys); strings.Contains(s, "opensesame") {
+		t.Errorf("it prints as %s", s)
+	}
+}

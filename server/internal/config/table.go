@@ -1,0 +1,114 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/web/limit"
+)
+
+// Settings returns everything that can be set, in the order of the example.
+func Settings() []Setting {
+	return slices.Concat(serverSettings(), loginSettings(),
+		profileSettings("profiles.web.", func(c *Config) *remuda.Profile { return &c.Web }),
+		profileSettings("profiles.api.", func(c *Config) *remuda.Profile { return &c.API }),
+	)
+}
+
+func serverSettings() []Setting {
+	return []Setting{
+		{
+			Name: "listen", Flag: "listen", Usage: "the `address` to listen on, host:port",
+			kind: text(func(c *Config) *string { return &c.Listen }),
+		},
+		{
+			Name: "origins", Flag: "origins", Usage: "the `origins` whose pages may use cookies, separated by commas", list: true,
+			kind: texts(func(c *Config) *[]string { return &c.Origins }),
+		},
+		{Name: "issuer", kind: text(func(c *Config) *string { return &c.Issuer })},
+		{
+			Name: "data", Flag: "data", Usage: "the `folder` of the database, the users and the keys",
+			kind: text(func(c *Config) *string { return &c.Data }),
+		},
+		{Name: "database", kind: text(func(c *Config) *string { return &c.Database })},
+		{Name: "users", kind: text(func(c *Config) *string { return &c.Users })},
+		{Name: "keys_file", kind: text(func(c *Config) *string { return &c.KeysFile })},
+		{Name: "keys", kind: secret(func(c *Config) *Secret { return &c.Keys })},
+		{Name: "tls.cert", kind: text(func(c *Config) *string { return &c.TLS.Cert })},
+		{Name: "tls.key", kind: text(func(c *Config) *string { return &c.TLS.Key })},
+		{Name: "behind_proxy", kind: boolean(func(c *Config) *bool { return &c.BehindProxy })},
+		{Name: "trusted_proxies", list: true, kind: prefixes(func(c *Config) *[]netip.Prefix { return &c.TrustedProxies })},
+		{
+			Name: "log.level", Flag: "log-level", Usage: "the least `level` that is logged: debug, info, warn or error",
+			kind: choice(func(c *Config) *slog.Level { return &c.Log.Level },
+				option[slog.Level]{"debug", slog.LevelDebug}, option[slog.Level]{"info", slog.LevelInfo},
+				option[slog.Level]{"warn", slog.LevelWarn}, option[slog.Level]{"error", slog.LevelError}),
+		},
+		{
+			Name: "log.format", Flag: "log-format", Usage: "the `form` of the log: text or json",
+			kind: choice(func(c *Config) *string { return &c.Log.Format }, option[string]{"text", "text"}, option[string]{"json", "json"}),
+		},
+		{Name: "retention", kind: duration(func(c *Config) *time.Duration { return &c.Retention })},
+		{Name: "discard_sessions_of_lost_ring", kind: boolean(func(c *Config) *bool { return &c.DiscardSessionsOfLostRing })},
+	}
+}
+
+func loginSettings() []Setting {
+	var list []Setting
+	for _, r := range []struct {
+		name string
+		at   func(*Config) *limit.Rate
+	}{
+		{"login.per_account", func(c *Config) *limit.Rate { return &c.Login.PerAccount }},
+		{"login.across_addresses", func(c *Config) *limit.Rate { return &c.Login.AcrossAddresses }},
+		{"login.per_address", func(c *Config) *limit.Rate { return &c.Login.PerAddress }},
+	} {
+		list = append(list,
+			Setting{Name: r.name + ".every", kind: duration(func(c *Config) *time.Duration { return &r.at(c).Every })},
+			Setting{Name: r.name + ".burst", kind: integer(func(c *Config) *int { return &r.at(c).Burst })},
+		)
+	}
+	return list
+}
+
+func profileSettings(prefix string, at func(*Config) *remuda.Profile) []Setting {
+	span := func(name string, field func(*remuda.Profile) *time.Duration) Setting {
+		return Setting{Name: prefix + name, kind: duration(func(c *Config) *time.Duration { return field(at(c)) })}
+	}
+	return append([]Setting{
+		span("access", func(p *remuda.Profile) *time.Duration { return &p.Access }),
+		{Name: prefix + "jitter", kind: fraction(func(c *Config) *float64 { return &at(c).Jitter })},
+		span("idle", func(p *remuda.Profile) *time.Duration { return &p.Idle }),
+		span("absolute", func(p *remuda.Profile) *time.Duration { return &p.Absolute }),
+		span("remember_idle", func(p *remuda.Profile) *time.Duration { return &p.RememberIdle }),
+		span("remember_absolute", func(p *remuda.Profile) *time.Duration { return &p.RememberAbsolute }),
+		{Name: prefix + "max_sessions", kind: integer(func(c *Config) *int { return &at(c).MaxSessions })},
+		{Name: prefix + "at_limit", kind: choice(func(c *Config) *remuda.LimitPolicy { return &at(c).AtLimit },
+			option[remuda.LimitPolicy]{"oldest_out", remuda.LimitOldestOut}, option[remuda.LimitPolicy]{"refuse", remuda.LimitRefuse})},
+		span("step_up", func(p *remuda.Profile) *time.Duration { return &p.StepUp }),
+		{Name: prefix + "audience", kind: text(func(c *Config) *string { return &at(c).Audience })},
+		{Name: prefix + "liveness", kind: choice(func(c *Config) *remuda.Liveness { return &at(c).Liveness }, livenesses...)},
+	}, rotationSettings(prefix+"rotation.", func(c *Config) *remuda.Rotation { return &at(c).Rotation })...)
+}
+
+func rotationSettings(prefix string, at func(*Config) *remuda.Rotation) []Setting {
+	return []Setting{
+		{Name: prefix + "grace", kind: duration(func(c *Config) *time.Duration { return &at(c).Grace })},
+		{Name: prefix + "floor", kind: duration(func(c *Config) *time.Duration { return &at(c).Floor })},
+		{Name: prefix + "reuse", kind: choice(func(c *Config) *remuda.ReusePolicy { return &at(c).Reuse },
+			option[remuda.ReusePolicy]{"end", remuda.ReuseEnd}, option[remuda.ReusePolicy]{"report", remuda.ReuseReport})},
+		{Name: prefix + "suspect", kind: choice(func(c *Config) *remuda.SuspectPolicy { return &at(c).Suspect },
+			option[remuda.SuspectPolicy]{"end", remuda.SuspectEnd}, option[remuda.SuspectPolicy]{"report", remuda.SuspectReport})},
+		{Name: prefix + "unseen", kind: choice(func(c *Config) *remuda.UnseenPolicy { return &at(c).Unseen },
+			option[remuda.UnseenPolicy]{"replay", remuda.UnseenReplay}, option[remuda.UnseenPolicy]{"grace", remuda.UnseenGrace})},
+		{Name: prefix + "early", kind: choice(func(c *Config) *remuda.EarlyPolicy { return &at(c).Early },
+			option[remuda.EarlyPolicy]{"allow", remuda.EarlyAllow}, option[remuda.EarlyPolicy]{"report", remuda.EarlyReport},
+			option[remuda.EarlyPolicy]{"refuse", remuda.EarlyRefuse})},
+		{Name: prefix + "ahead", kind: choice(func(c *Config) *remuda.AheadPolicy { return &at(c).Ahead },
+			option[remuda.AheadPolicy]{"forward", remuda.AheadForward}, option[remuda.AheadPolicy]{"end", remuda.AheadEnd})},
+		{Name: prefix + "one_access_token", kind: boolean(func(c *Config) *bool { return &at(c).OneAccessToken })},
+	}
+}
