@@ -4,9 +4,10 @@ BENCH  ?= .
 COUNT  ?= 6
 TIME   ?= 60s
 ROUNDS ?= 20
+SESSIONS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test/race test/short lint fmt bench fuzz soak sim generate verify ci
+.PHONY: help run test test/race test/short lint fmt bench fuzz soak sim mutate generate verify ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,16 +33,20 @@ fmt: ## format all Go files
 	scripts/fmt
 
 bench: ## run the benchmarks that match BENCH, COUNT times
-	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) ./... ./driver/...
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) ./... ./driver/... ./server/... ./bench/...
 
 fuzz: ## fuzz every target for TIME
 	scripts/fuzz $(TIME)
 
-soak: ## run the library's and the drivers' tests ROUNDS times, with larger counts
-	REMUDA_SOAK=1 scripts/test -count=$(ROUNDS) -timeout=24h ./... ./driver/...
+soak: ## run the tests with large counts: a thousand kill -9, histories for minutes
+	REMUDA_SOAK=1 REMUDA_STORETEST_HISTORY=10m go test -count=1 -timeout=24h ./store/... ./driver/... .
+	REMUDA_SOAK=1 go test -count=1 -timeout=24h -run 'TestKillUnderLoad' -v ./server
 
-sim: ## run the simulation of rotation, with what it finds shown
-	REMUDA_SOAK=1 go test -count=1 -v -timeout=1h ./internal/sim/...
+sim: ## play honest clients and thieves against rotation; writes docs/rotation-simulation.*
+	go test -count=1 -v -timeout=1h ./internal/sim -run 'TestSimulation$$' -sim.sessions=$(SESSIONS) -sim.out=../../docs
+
+mutate: ## break the state machine of rotation in every place; a test must go red
+	scripts/mutate && scripts/mutate -planted
 
 generate: ## write generated files anew
 	go generate work

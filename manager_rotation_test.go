@@ -334,7 +334,7 @@ func TestStoreTime(t *testing.T) {
 			}
 			skew(20 * time.Second)
 			g := startKnown(t, m)
-			if off := g.Session.StartedAt.Sub(time.Now()); off != sign*20*time.Second {
+			if off := time.Until(g.Session.StartedAt); off != sign*20*time.Second {
 				t.Errorf("decided %v off this node's clock", off)
 			}
 			skew(30 * time.Second)

@@ -158,8 +158,10 @@ func TestDecideBeforeTheGeneration(t *testing.T) {
 		{name: "5: idle", gen: 5, at: 30 * time.Minute, want: wantOnly(verdictExpired), after: ended(EndIdle)},
 		{name: "5: not yet idle", gen: 5, at: 30*time.Minute - us, want: wantRotate, after: rotated},
 		{name: "5: absolute", gen: 5, at: 12 * time.Hour, state: func(s *state) { s.IdleExpires = s.Expires }, want: wantOnly(verdictExpired), after: ended(EndExpired)},
-		{name: "5: not yet absolute", gen: 5, at: 12*time.Hour - us, state: func(s *state) { s.IdleExpires = s.Expires }, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires = s.Expires })},
+		{
+			name: "5: not yet absolute", gen: 5, at: 12*time.Hour - us, state: func(s *state) { s.IdleExpires = s.Expires }, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires = s.Expires }),
+		},
 		{name: "5: absolute alone", gen: 5, at: time.Minute, state: func(s *state) { s.Expires = t0.Add(time.Minute) }, want: wantOnly(verdictExpired), after: ended(EndExpired)},
 		{name: "5: before theft", gen: 2, at: 30 * time.Minute, want: wantOnly(verdictExpired), after: ended(EndIdle)},
 		{name: "5: before 7", gen: 7, at: 30 * time.Minute, want: wantOnly(verdictExpired), after: ended(EndIdle)},
@@ -173,10 +175,14 @@ func TestDecideAhead(t *testing.T) {
 	runCases(t, []decideCase{
 		{name: "forward", gen: 7, at: time.Hour / 4, state: used, want: back(verdictCurrent), after: forwarded},
 		{name: "forward within the floor", gen: 7, at: time.Second, want: back(verdictCurrent), after: forwarded},
-		{name: "forward by one", gen: 6, at: time.Second, want: back(verdictCurrent),
-			after: both(forwarded, func(s *state, _ time.Time, _ policy) { s.Gen = 6 })},
-		{name: "forward, other client", gen: 7, at: time.Second, shown: otherHint, want: back(verdictCurrent),
-			after: both(forwarded, func(s *state, _ time.Time, _ policy) { s.Hint = s.Seed.hash("hint", curl) })},
+		{
+			name: "forward by one", gen: 6, at: time.Second, want: back(verdictCurrent),
+			after: both(forwarded, func(s *state, _ time.Time, _ policy) { s.Gen = 6 }),
+		},
+		{
+			name: "forward, other client", gen: 7, at: time.Second, shown: otherHint, want: back(verdictCurrent),
+			after: both(forwarded, func(s *state, _ time.Time, _ policy) { s.Hint = s.Seed.hash("hint", curl) }),
+		},
 		{name: "end", gen: 7, at: time.Minute, policy: func(p *policy) { p.Ahead = AheadEnd }, want: back(verdictEnded), after: ended(EndRolledBack)},
 		{name: "end is not for the newest", gen: 5, at: time.Second, policy: func(p *policy) { p.Ahead = AheadEnd }, want: wantCurrent},
 		{name: "strict: current all the same", gen: 7, at: time.Minute, policy: strict, state: used, want: back(verdictCurrent), after: forwarded},
@@ -212,8 +218,10 @@ func TestDecideNewest(t *testing.T) {
 		{name: "10: blind, first instant", gen: 5, at: 20 * time.Second, state: noHint, want: wantRotate, after: rotated},
 		{name: "8: blind, shorter floor, last instant", gen: 5, at: 15*time.Second - us, state: noHint, policy: func(p *policy) { p.Floor = 15 * time.Second }, want: wantCurrent},
 		{name: "10: blind, shorter floor", gen: 5, at: 15 * time.Second, state: noHint, policy: func(p *policy) { p.Floor = 15 * time.Second }, want: wantRotate, after: rotated},
-		{name: "10: no floor, clock behind", gen: 5, at: -us, policy: strict, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires, s.LastSeen = t0.Add(30*time.Minute), t0 })},
+		{
+			name: "10: no floor, clock behind", gen: 5, at: -us, policy: strict, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires, s.LastSeen = t0.Add(30*time.Minute), t0 }),
+		},
 		{name: "10: no floor, at once", gen: 5, policy: strict, want: wantRotate, after: rotated},
 		{name: "8: report keeps the access deadline", gen: 5, at: time.Second, policy: early(EarlyReport), want: wantOnly(verdictCurrent), after: access},
 		{name: "8: refuse keeps the access deadline", gen: 5, at: time.Second, policy: early(EarlyRefuse), want: wantOnly(verdictCurrent), after: access},
@@ -236,22 +244,34 @@ func TestDecideNewest(t *testing.T) {
 		{name: "10: streak 8, reuse reported", gen: 5, at: time.Minute, state: streak(7), policy: func(p *policy) { p.Reuse = ReuseReport }, want: reported, after: streakIs(8)},
 		{name: "10: streak broken", gen: 5, at: time.Minute, state: func(s *state) { s.Streak = 7 }, want: wantRotate, after: rotated},
 		{name: "10: everything anew", gen: 5, at: time.Minute, state: func(s *state) { s.Replays, s.Recovered = 50, true }, want: wantRotate, after: streakIs(1)},
-		{name: "10: a key is kept", gen: 5, at: time.Minute, shown: func(p *presentation) { p.retryKey = otherKey }, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Retry = testSeed.hash("retry", otherKey) })},
-		{name: "10: a repeated key", gen: 5, at: time.Minute, shown: withKey, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.KeyOff = true })},
+		{
+			name: "10: a key is kept", gen: 5, at: time.Minute, shown: func(p *presentation) { p.retryKey = otherKey }, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Retry = testSeed.hash("retry", otherKey) }),
+		},
+		{
+			name: "10: a repeated key", gen: 5, at: time.Minute, shown: withKey, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.KeyOff = true }),
+		},
 		{name: "10: keys stay off", gen: 5, at: time.Minute, state: func(s *state) { s.KeyOff = true }, shown: func(p *presentation) { p.retryKey = otherKey }, want: wantRotate, after: rotated},
 		{name: "10: no key equals no key in nothing", gen: 5, at: time.Minute, state: func(s *state) { s.Retry = mark{} }, want: wantRotate, after: rotated},
-		{name: "10: other client", gen: 5, at: time.Minute, shown: otherHint, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Hint = testSeed.hash("hint", curl) })},
-		{name: "10: unknown client", gen: 5, at: time.Minute, shown: func(p *presentation) { p.hint = "" }, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Hint = mark{} })},
-		{name: "10: idle never past the end", gen: 5, at: time.Minute, state: func(s *state) { s.Expires = t0.Add(31*time.Minute - us) }, want: wantRotate,
-			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires = s.Expires })},
-		{name: "10: idle and last seen never back", gen: 5, at: time.Minute, state: func(s *state) { s.IdleExpires, s.LastSeen = t0.Add(5*time.Hour), t0.Add(time.Hour) }, want: wantRotate,
+		{
+			name: "10: other client", gen: 5, at: time.Minute, shown: otherHint, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Hint = testSeed.hash("hint", curl) }),
+		},
+		{
+			name: "10: unknown client", gen: 5, at: time.Minute, shown: func(p *presentation) { p.hint = "" }, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.Hint = mark{} }),
+		},
+		{
+			name: "10: idle never past the end", gen: 5, at: time.Minute, state: func(s *state) { s.Expires = t0.Add(31*time.Minute - us) }, want: wantRotate,
+			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires = s.Expires }),
+		},
+		{
+			name: "10: idle and last seen never back", gen: 5, at: time.Minute, state: func(s *state) { s.IdleExpires, s.LastSeen = t0.Add(5*time.Hour), t0.Add(time.Hour) }, want: wantRotate,
 			after: both(rotated, func(s *state, _ time.Time, _ policy) {
 				s.IdleExpires, s.LastSeen = t0.Add(5*time.Hour), t0.Add(time.Hour)
-			})},
+			}),
+		},
 	})
 }
 
@@ -341,8 +361,10 @@ func TestDecideReplayCap(t *testing.T) {
 		{name: "unseen, anew", gen: 4, at: 30*time.Second + us, state: countUnseen(128), want: wantReplay, after: both(firstReplay, window)},
 		{name: "blind", gen: 4, at: 9 * time.Second, state: func(s *state) { s.Replays, s.Hint = 128, mark{} }, want: throttled(time.Second)},
 		{name: "not for other clients", gen: 4, at: 20 * time.Second, state: count(128), shown: otherHint, want: decision{verdict: verdictSuperseded}},
-		{name: "shadow mode", gen: 3, at: 20 * time.Second, state: count(128), policy: func(p *policy) { p.Reuse = ReuseReport },
-			want: decision{verdict: verdictThrottled, after: 10 * time.Second, class: classStale, reported: true}},
+		{
+			name: "shadow mode", gen: 3, at: 20 * time.Second, state: count(128), policy: func(p *policy) { p.Reuse = ReuseReport },
+			want: decision{verdict: verdictThrottled, after: 10 * time.Second, class: classStale, reported: true},
+		},
 	})
 }
 

@@ -76,7 +76,7 @@ func serve(t testing.TB, args ...string) *process {
 
 // read keeps the end of the output and finds the URL in it.
 func (p *process) read(r io.ReadCloser, urls chan<- string) {
-	defer r.Close() //nolint:errcheck // nothing is written to it
+	defer r.Close()
 	lines := bufio.NewScanner(r)
 	found := false
 	for lines.Scan() {

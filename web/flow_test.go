@@ -213,8 +213,11 @@ func TestStoreFailure(t *testing.T) {
 	s.advance(5 * time.Minute)
 	s.store.broken.Store(true)
 	for _, r := range []struct{ method, path, body string }{
-		{"GET", "/hello", ""}, {"GET", "/auth/session", ""}, {"POST", "/auth/web/refresh", ""},
-		{"POST", "/auth/web/logout", ""}, {"POST", "/auth/web/login", `{"username":"alice","password":"sesame open"}`},
+		{"GET", "/hello", ""},
+		{"GET", "/auth/session", ""},
+		{"POST", "/auth/web/refresh", ""},
+		{"POST", "/auth/web/logout", ""},
+		{"POST", "/auth/web/login", `{"username":"alice","password":"sesame open"}`},
 		{"POST", "/auth/web/login", `{"username":"broken","password":"x"}`},
 	} {
 		a := b.do(r.method, r.path, r.body)

@@ -143,7 +143,7 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	if e == nil {
 		return nil, errors.New("jwt: the key ring has no key to sign with")
 	}
-	buf := buffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
+	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	payload, err := appendClaims((*buf)[:0], cl)
 	if err != nil {

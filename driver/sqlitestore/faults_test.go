@@ -166,7 +166,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 			}
 			plan.WriteString(step + "\n")
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // its error is wanted
 			t.Fatal(err)
 		}
 		if !strings.Contains(plan.String(), index) || strings.Contains(plan.String(), "TEMP B-TREE") {
@@ -196,7 +196,9 @@ func TestPingNoticesThatTheFileIsGone(t *testing.T) {
 func TestBadConfig(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []sqlitestore.Config{
-		{}, {Path: newPath(t), Readers: -1}, {Path: newPath(t), BusyTimeout: -1},
+		{},
+		{Path: newPath(t), Readers: -1},
+		{Path: newPath(t), BusyTimeout: -1},
 		{Path: filepath.Join(t.TempDir(), "missing", "sessions.db")},
 	} {
 		if _, err := sqlitestore.Open(t.Context(), cfg); err == nil {

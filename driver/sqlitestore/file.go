@@ -41,7 +41,7 @@ func ensureFile(path string) (os.FileInfo, error) {
 }
 
 func createFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator's path
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another process was faster
 	}
@@ -57,7 +57,7 @@ func createFile(path string) error {
 // syncDir makes the new name durable. Not every system can sync a directory;
 // where it cannot, there is nothing more to do.
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator's path
+	d, err := os.Open(dir)
 	if err != nil {
 		return nil //nolint:nilerr // a directory may be writable and not readable
 	}

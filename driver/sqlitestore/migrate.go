@@ -198,8 +198,7 @@ func patiently(ctx context.Context, busy time.Duration, do func() error) error {
 
 // code is SQLite's primary result code, or 0 if err is not SQLite's.
 func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0

@@ -134,8 +134,8 @@ func (c Config) withDefaults() (Config, error) {
 // still the one that was opened: a deleted or replaced one takes writes that
 // nobody will find again.
 func (s *Store) Ping(ctx context.Context) error {
-	var any bool
-	if err := s.query.ping.QueryRowContext(ctx).Scan(&any); err != nil {
+	var found bool
+	if err := s.query.ping.QueryRowContext(ctx).Scan(&found); err != nil {
 		return failed(ctx, "ping", err)
 	}
 	now, err := os.Stat(s.path)

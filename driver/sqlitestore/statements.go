@@ -111,7 +111,7 @@ type preparer interface {
 // prepareAll prepares each statement into its place.
 func prepareAll(ctx context.Context, p preparer, all map[**sql.Stmt]string) (err error) {
 	for place, query := range all {
-		if *place, err = p.PrepareContext(ctx, query); err != nil {
+		if *place, err = p.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // closing the connection or the pool closes it
 			return err
 		}
 	}

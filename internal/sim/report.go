@@ -188,7 +188,7 @@ func span(d time.Duration) string {
 
 // thousands separates them by commas.
 func thousands(n int) string {
-	text := fmt.Sprint(n)
+	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}

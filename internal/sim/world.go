@@ -39,7 +39,7 @@ func (q queue) Less(i, j int) bool {
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 
 // Push implements [heap.Interface].
-func (q *queue) Push(x any) { *q = append(*q, x.(item)) } //nolint:errcheck // only items are pushed
+func (q *queue) Push(x any) { *q = append(*q, x.(item)) }
 
 // Pop implements [heap.Interface].
 func (q *queue) Pop() any {
@@ -59,7 +59,7 @@ func (w *World) after(d time.Duration, do func()) {
 // run does what is due, in order, until the queue is empty or the time is up.
 func (w *World) run(until time.Duration) {
 	for len(w.queue) > 0 && w.queue[0].at <= until {
-		it := heap.Pop(&w.queue).(item) //nolint:errcheck // only items are pushed
+		it := heap.Pop(&w.queue).(item)
 		if d := it.at - w.now; d > 0 && w.pass != nil {
 			w.pass(d)
 		}

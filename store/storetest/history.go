@@ -78,7 +78,7 @@ type client struct {
 
 func (c *client) work(ctx context.Context) error {
 	for range historySteps {
-		if err := c.move(ctx, c.ids[rand.IntN(len(c.ids))]); err != nil { //nolint:gosec // which record is no secret
+		if err := c.move(ctx, c.ids[rand.IntN(len(c.ids))]); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func (c *client) work(ctx context.Context) error {
 // comparison shows where they meet.
 func (c *client) move(ctx context.Context, id store.ID) error {
 	r, known := c.known[id]
-	n := rand.IntN(100) //nolint:gosec // no secret
+	n := rand.IntN(100)
 	switch {
 	case !known && n < 50:
 		return c.create(ctx, id)
@@ -150,7 +150,7 @@ func (c *client) update(ctx context.Context, r store.Record, was store.Version) 
 		}
 		return output{}, err
 	})
-	if err == nil && (lost || rand.IntN(2) == 0) { //nolint:gosec // no secret
+	if err == nil && (lost || rand.IntN(2) == 0) {
 		return c.get(ctx, r.ID)
 	}
 	return err
@@ -159,7 +159,7 @@ func (c *client) update(ctx context.Context, r store.Record, was store.Version) 
 // touch presents the generation last read, at one of a few instants of which
 // the last lie beyond the idle deadline that the record began with.
 func (c *client) touch(ctx context.Context, r store.Record) error {
-	when := rand.IntN(80) //nolint:gosec // no secret
+	when := rand.IntN(80)
 	t := sight(r, r.Gen, at(when))
 	if when%3 != 0 {
 		t.IdleExpires = at(when + 40)

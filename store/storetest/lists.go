@@ -81,10 +81,16 @@ func listOrder(e *env) { e.sameList(e.createMany(manyRecords), e.list(owner, sto
 
 func listOwner(e *env) {
 	owners := []store.Owner{
-		owner, {Tenant: "acme", Subject: ""}, {Tenant: "", Subject: "alice"}, {},
-		{Tenant: "alice", Subject: "acme"}, {Tenant: "Acme", Subject: "alice"},
-		{Tenant: "acme", Subject: "alice "}, {Tenant: "acmea", Subject: "lice"},
-		{Tenant: "acme", Subject: "%"}, {Tenant: "acme", Subject: "alicf"},
+		owner,
+		{Tenant: "acme", Subject: ""},
+		{Tenant: "", Subject: "alice"},
+		{},
+		{Tenant: "alice", Subject: "acme"},
+		{Tenant: "Acme", Subject: "alice"},
+		{Tenant: "acme", Subject: "alice "},
+		{Tenant: "acmea", Subject: "lice"},
+		{Tenant: "acme", Subject: "%"},
+		{Tenant: "acme", Subject: "alicf"},
 	}
 	want := map[store.Owner][]store.Record{}
 	for range 2 {

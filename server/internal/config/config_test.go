@@ -35,12 +35,19 @@ const origins = "origins: [http://localhost:1]\n"
 
 func TestDefaultsAreGood(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, origins)
+	path := write(t, origins)
+	c, err := config.Load(config.Sources{File: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Issuer != "http://localhost:1" || c.Database != filepath.Join("remuda-data", "sessions.db") || c.Listen != "127.0.0.1:8080" {
+	// The folder is beside the file, wherever the server is started.
+	database := filepath.Join(filepath.Dir(path), "remuda-data", "sessions.db")
+	if c.Issuer != "http://localhost:1" || c.Database != database || c.Listen != "127.0.0.1:8080" {
 		t.Errorf("issuer %q, database %q, listen %q", c.Issuer, c.Database, c.Listen)
+	}
+	c, err = config.Load(config.Sources{Offline: true})
+	if err != nil || c.Database != filepath.Join("remuda-data", "sessions.db") {
+		t.Errorf("without a file: database %q, %v", c.Database, err)
 	}
 }
 

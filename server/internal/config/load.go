@@ -100,11 +100,11 @@ func (l *loader) file(path string) {
 	l.relative(path)
 }
 
-// relative makes the paths in a file relative to its folder, wherever the server
-// is started.
+// relative makes the paths in a file, and the default folder, relative to the
+// file's folder, wherever the server is started.
 func (l *loader) relative(path string) {
 	for _, name := range []string{"data", "database", "users", "keys_file", "tls.cert", "tls.key"} {
-		if v, ok := l.merged.Get(name).(string); ok && v != "" && l.origins[name].File != "" && !filepath.IsAbs(v) {
+		if v := l.merged.String(name); v != "" && !filepath.IsAbs(v) {
 			_ = l.merged.Set(name, filepath.Join(filepath.Dir(path), v)) // fails for an empty name alone
 		}
 	}
@@ -189,7 +189,7 @@ func Flags(flags *pflag.FlagSet) {
 // value has been said.
 func (l *loader) decode(c *Config) {
 	for _, s := range Settings() {
-		if _, ok := l.set(s.Name); ok {
+		if _, ok := l.set(s.Name); ok || s.Name == "data" {
 			_ = s.kind.set(c, l.merged.String(s.Name))
 		}
 	}
