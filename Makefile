@@ -3,7 +3,6 @@
 BENCH  ?= .
 COUNT  ?= 6
 TIME   ?= 60s
-ROUNDS ?= 20
 SESSIONS ?= 10000
 
 .DEFAULT_GOAL := help
