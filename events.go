@@ -12,10 +12,11 @@ func (m *Manager) emit(kind event.Kind, r *record, client Client, now time.Time,
 	if m.events == nil {
 		return
 	}
+	device, net := client.Describe()
 	e := event.Event{
 		Kind: kind, Time: now, Subject: r.Subject, Tenant: r.Tenant, Session: r.ID.String(),
 		Profile: r.Profile, Gen: r.Gen,
-		UserAgent: readFacts(client.UserAgent).String(), Network: network(client.Address), RequestID: client.RequestID,
+		UserAgent: device, Network: net, RequestID: client.RequestID,
 	}
 	if more != nil {
 		more(&e)

@@ -22,6 +22,13 @@ type Client struct {
 	RequestID string     // for events
 }
 
+// Describe returns what may be kept of a client: its family and platform for
+// people ("Firefox on Linux") and its network ("192.0.2.0/24", a /48 for IPv6).
+// Either is empty if it is not known.
+func (c Client) Describe() (device, net string) {
+	return readFacts(c.UserAgent).String(), network(c.Address)
+}
+
 // Session is a session as its holder may see it. It is a copy: changing it
 // changes nothing.
 type Session struct {

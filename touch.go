@@ -82,10 +82,15 @@ func (t *toucher) note(id SessionID, gen uint32, at, idle time.Time) {
 	sh.notes[id] = n
 	sh.mu.Unlock()
 	if first {
-		select {
-		case t.urgent <- struct{}{}:
-		default:
-		}
+		t.wake()
+	}
+}
+
+// wake has the urgent notes written soon.
+func (t *toucher) wake() {
+	select {
+	case t.urgent <- struct{}{}:
+	default:
 	}
 }
 
@@ -172,7 +177,7 @@ func (sh *touchShard) take(ids []SessionID, now time.Time) []store.Touch {
 	return batch
 }
 
-// write stores a batch. What could not be stored is pending again.
+// write stores a batch. What could not be stored is pending and urgent again.
 func (t *toucher) write(ctx context.Context, sh *touchShard, batch []store.Touch) {
 	for len(batch) > 0 {
 		part := batch[:min(len(batch), touchBatch)]
@@ -182,6 +187,7 @@ func (t *toucher) write(ctx context.Context, sh *touchShard, batch []store.Touch
 		cancel()
 		if err != nil {
 			sh.putBack(part)
+			t.wake()
 		}
 	}
 }
@@ -196,6 +202,7 @@ func (sh *touchShard) putBack(batch []store.Touch) {
 		n.at = later(n.at, touch.At)
 		n.idle = later(n.idle, touch.IdleExpires)
 		sh.notes[touch.ID] = n
+		sh.urgent = append(sh.urgent, touch.ID)
 	}
 }
 

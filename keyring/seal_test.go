@@ -155,12 +155,9 @@ func TestCSRF(t *testing.T) {
 }
 
 func TestCheckCSRFAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("pools drop at random under the race detector")
-	}
 	r := newRing(t)
 	token := newCSRF(t, r, session)
-	if n := testing.AllocsPerRun(1000, func() { r.CheckCSRF(session, token) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { r.CheckCSRF(session, token) }); n != 0 && !raceEnabled {
 		t.Errorf("CheckCSRF allocates %v times", n)
 	}
 }

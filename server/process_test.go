@@ -49,8 +49,14 @@ func serve(t testing.TB, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, path, args...)
+}
+
+// start runs a command that becomes the server.
+func start(t testing.TB, name string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, done: make(chan struct{}), log: &tail{}}
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

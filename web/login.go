@@ -78,8 +78,10 @@ func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.
 		return errors.Join(remuda.ErrUnavailable, err)
 	}
 	if h.events != nil {
+		device, net := client.Describe()
 		h.events.Emit(event.Event{
-			Kind: kind, Time: h.manager.Now(), Subject: subject, Profile: profile, RequestID: client.RequestID,
+			Kind: kind, Time: h.manager.Now(), Subject: subject, Profile: profile,
+			UserAgent: device, Network: net, RequestID: client.RequestID,
 		})
 	}
 	return err

@@ -93,7 +93,8 @@ var table = map[Code]row{
 const unavailableAfter = 2 * time.Second
 
 // Problem is a refusal (RFC 9457). It is an error, so that a handler can return
-// one and [Handler.WriteProblem] writes it.
+// one and [Handler.WriteProblem] writes it. Headers that it wants besides, such
+// as Allow or Retry-After, a handler sets before.
 type Problem struct {
 	Code   Code
 	Detail string // for people; may be empty

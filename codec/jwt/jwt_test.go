@@ -261,9 +261,6 @@ func TestConcurrent(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("pools drop at random under the race detector")
-	}
 	c, _ := newCodec()
 	token := sign(t, c, accessClaims())
 	var cl codec.Claims
@@ -271,11 +268,11 @@ func TestAllocations(t *testing.T) {
 		if c.Verify(&cl, codec.Access, token) != nil {
 			t.Error("refused")
 		}
-	}); n != 0 {
+	}); n != 0 && !raceEnabled {
 		t.Errorf("Verify allocates %v times", n)
 	}
 	claims := accessClaims()
-	if n := testing.AllocsPerRun(1000, func() { _, _ = c.Sign(nil, claims) }); n > 2 {
+	if n := testing.AllocsPerRun(1000, func() { _, _ = c.Sign(nil, claims) }); n > 2 && !raceEnabled {
 		t.Errorf("Sign allocates %v times", n)
 	}
 }

@@ -117,7 +117,7 @@ func (o *ours) Failover(session int) {
 // Crash implements [Server].
 func (o *ours) Crash(i int) {
 	n := o.nodes[i%len(o.nodes)]
-	n.link.cut = true
+	n.link.cut.Store(true)
 	n.manager.Close(o.ctx)
 	if err := o.boot(n); err != nil {
 		panic(fmt.Sprintf("sim: restart: %v", err))

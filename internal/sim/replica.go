@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/remuda-go/remuda/store"
@@ -15,6 +17,7 @@ import (
 type replica struct {
 	now     func() time.Time
 	keep    bool // the past, for failovers
+	mu      sync.Mutex
 	records map[store.ID]*memstore.Store
 	past    map[store.ID][]version
 }
@@ -30,12 +33,20 @@ func newReplica(now func() time.Time, keep bool) *replica {
 }
 
 func (r *replica) create(ctx context.Context, row store.Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.put(ctx, row)
+}
+
+func (r *replica) put(ctx context.Context, row store.Record) error {
 	s := memstore.New()
 	r.records[row.ID] = s
 	return s.Create(ctx, row)
 }
 
 func (r *replica) get(ctx context.Context, id store.ID) (store.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s := r.records[id]
 	if s == nil {
 		return store.Record{}, store.ErrNotFound
@@ -44,6 +55,8 @@ func (r *replica) get(ctx context.Context, id store.ID) (store.Record, error) {
 }
 
 func (r *replica) update(ctx context.Context, row store.Record, was store.Version) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s := r.records[row.ID]
 	if s == nil {
 		return store.ErrNotFound
@@ -53,6 +66,8 @@ func (r *replica) update(ctx context.Context, row store.Record, was store.Versio
 }
 
 func (r *replica) touch(ctx context.Context, batch []store.Touch) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, t := range batch {
 		s := r.records[t.ID]
 		if s == nil {
@@ -66,7 +81,7 @@ func (r *replica) touch(ctx context.Context, batch []store.Touch) error {
 	return nil
 }
 
-// remember notes what a record is before it changes.
+// remember notes what a record is before it changes. It holds r.mu.
 func (r *replica) remember(ctx context.Context, id store.ID) {
 	if !r.keep {
 		return
@@ -89,19 +104,21 @@ func recent(past []version, now time.Time) []version {
 
 // failover sets a session back to what it was a second ago.
 func (r *replica) failover(ctx context.Context, id store.ID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	past := recent(r.past[id], r.now())
 	delete(r.past, id)
 	if len(past) == 0 {
 		return nil
 	}
-	return r.create(ctx, past[0].row)
+	return r.put(ctx, past[0].row)
 }
 
 // link is one node's connection to the replica. Cut, it carries nothing more:
 // what a crashed node still wanted to write is lost.
 type link struct {
 	*replica
-	cut bool
+	cut atomic.Bool
 }
 
 var (
@@ -112,28 +129,28 @@ var (
 )
 
 func (l *link) Create(ctx context.Context, row store.Record) error {
-	if l.cut {
+	if l.cut.Load() {
 		return errCut
 	}
 	return l.create(ctx, row)
 }
 
 func (l *link) Get(ctx context.Context, id store.ID) (store.Record, error) {
-	if l.cut {
+	if l.cut.Load() {
 		return store.Record{}, errCut
 	}
 	return l.get(ctx, id)
 }
 
 func (l *link) Update(ctx context.Context, row store.Record, was store.Version) error {
-	if l.cut {
+	if l.cut.Load() {
 		return errCut
 	}
 	return l.update(ctx, row, was)
 }
 
 func (l *link) Touch(ctx context.Context, batch []store.Touch) error {
-	if l.cut {
+	if l.cut.Load() {
 		return errCut
 	}
 	return l.touch(ctx, batch)
