@@ -13,18 +13,30 @@ import (
 // ignored. Once there is one it decides, and cookies do not count.
 func bearer(r *http.Request) (token string, ok bool, err error) {
 	for _, v := range r.Header.Values("Authorization") {
-		scheme, rest, _ := strings.Cut(v, " ")
+		scheme, rest := cutScheme(v)
 		switch strings.ToLower(scheme) {
 		case "bearer":
-			if ok {
+			if ok || !strings.HasPrefix(rest, " ") {
 				return "", true, remuda.ErrTokenInvalid
 			}
-			token, ok = rest, true
+			token, ok = rest[1:], true
 		case "dpop":
 			return "", true, remuda.ErrTokenInvalid // no session is bound to a key
 		}
 	}
 	return token, ok, nil
+}
+
+// cutScheme splits a header after its scheme, which is a token (RFC 9110 section
+// 11.1): "Bearer,x" is a malformed Bearer, not another scheme.
+func cutScheme(v string) (scheme, rest string) {
+	end := strings.IndexFunc(v, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+	if end < 0 {
+		return v, ""
+	}
+	return v[:end], v[end:]
 }
 
 // pick finds the one value of a cookie for which use succeeds. Several different

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -281,5 +282,19 @@ func TestCORS(t *testing.T) {
 	expect(t, a, 405, "method_not_allowed", "none")
 	if a.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a foreign origin is allowed")
+	}
+}
+
+// What a client sends as a member name is in no answer and no log.
+func TestMemberNamesAreNotShown(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
+		w.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	a := s.do(request{"POST", "/auth/token/login", nil, `{"SECRETNAME":"x"}`})
+	expect(t, a, 400, "request_invalid", "none")
+	if strings.Contains(a.body+log.String(), "SECRETNAME") {
+		t.Errorf("%s\n%s", a.body, log.String())
 	}
 }

@@ -67,12 +67,16 @@ func (h *Handler) checkOrigin(r *http.Request) error {
 	if !h.origins[origin[0]] {
 		return problem(CodeCSRFFailed, "The origin is not one that is allowed here.")
 	}
-	// A listed origin on another host says cross-site or same-site, rightly;
-	// our own never does.
-	if len(site) == 1 && site[0] != "same-origin" && sameHost(origin[0], r.Host) {
+	if len(site) == 1 && !rightSite(site[0], sameHost(origin[0], r.Host)) {
 		return problem(CodeCSRFFailed, "The request comes from another site.")
 	}
 	return nil
+}
+
+// rightSite reports whether Sec-Fetch-Site fits a listed origin. One on another
+// host says cross-site or same-site, rightly; our own never does.
+func rightSite(site string, own bool) bool {
+	return site == "same-origin" || !own && (site == "same-site" || site == "cross-site")
 }
 
 func sameHost(origin, host string) bool {

@@ -76,12 +76,17 @@ func TestRefusals(t *testing.T) {
 		{"login http origin", request{"POST", "/auth/web/login", []string{"Origin: http://app.example"}, goodLogin}, 403, "csrf_failed", "none"},
 		{"login upper-case origin", request{"POST", "/auth/web/login", []string{"Origin: https://APP.example"}, goodLogin}, 403, "csrf_failed", "none"},
 		{"login own origin, cross-site", request{"POST", "/auth/web/login", []string{"Origin: " + origin, "Sec-Fetch-Site: cross-site"}, goodLogin}, 403, "csrf_failed", "none"},
+		{"login from a listed origin, but user-initiated", request{"POST", "/auth/web/login", []string{"Origin: https://other.example", "Sec-Fetch-Site: none"}, goodLogin}, 403, "csrf_failed", "none"},
+		{"login from a listed origin, odd site", request{"POST", "/auth/web/login", []string{"Origin: https://other.example", "Sec-Fetch-Site: SAME-ORIGIN"}, goodLogin}, 403, "csrf_failed", "none"},
 		{"login two origins", request{"POST", "/auth/web/login", []string{"Origin: " + origin, "Origin: " + origin}, goodLogin}, 403, "csrf_failed", "none"},
 
 		// Credentials.
 		{"none", request{"GET", "/hello", nil, ""}, 401, "token_missing", "login"},
 		{"only a refresh cookie", request{"GET", "/hello", []string{refreshCookie}, ""}, 401, "token_missing", "refresh"},
 		{"empty bearer", request{"GET", "/hello", []string{"Authorization: Bearer"}, ""}, 401, "token_invalid", "login"},
+		{"bearer with a tab", request{"GET", "/hello", []string{"Authorization: Bearer\t" + access, cookie}, ""}, 401, "token_invalid", "login"},
+		{"bearer with a comma", request{"GET", "/hello", []string{"Authorization: Bearer,x", cookie}, ""}, 401, "token_invalid", "login"},
+		{"bearer with a parameter", request{"GET", "/hello", []string{`Authorization: Bearer="x"`, cookie}, ""}, 401, "token_invalid", "login"},
 		{"DPoP", request{"GET", "/hello", []string{"Authorization: DPoP " + access, cookie}, ""}, 401, "token_invalid", "login"},
 		{"bad bearer beside a good cookie", request{"GET", "/hello", []string{bearer + "junk", cookie}, ""}, 401, "token_invalid", "login"},
 		{"two bearers", request{"GET", "/hello", []string{bearer + access, bearer + access}, ""}, 401, "token_invalid", "login"},

@@ -89,11 +89,11 @@ func decodeJSON(r *http.Request, body []byte, v any) error {
 	return nil
 }
 
-// describe says what is wrong with a document, and never shows a value of it: it
-// may be a password.
+// describe says what is wrong with a document, and never shows a part of it:
+// whatever stands there, names included, may be a password.
 func describe(err error) string {
-	if sem, ok := errors.AsType[*json.SemanticError](err); ok && sem.JSONPointer != "" {
-		return "the member " + string(sem.JSONPointer) + " is unknown or has the wrong type"
+	if _, ok := errors.AsType[*json.SemanticError](err); ok {
+		return "a member is unknown or has the wrong type"
 	}
 	return "it is malformed, or a member is there twice"
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -59,7 +60,7 @@ func (l *loader) complain(setting, format string, args ...any) {
 
 func (l *loader) checkListen(c *Config) {
 	host, port, err := net.SplitHostPort(c.Listen)
-	if err != nil || port == "" || strings.Trim(port, "0123456789") != "" {
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 		l.complain("listen", "%q is not host:port, like 127.0.0.1:8080", c.Listen)
 		return
 	}
@@ -107,6 +108,9 @@ func (l *loader) checkTransport(c *Config) {
 	}
 	if c.BehindProxy && len(c.TrustedProxies) == 0 {
 		l.complain("behind_proxy", "needs trusted_proxies: the addresses whose X-Forwarded-For is believed")
+	}
+	if c.BehindProxy && c.HasTLS() {
+		l.complain("behind_proxy", "does not go with tls.cert and tls.key: either the proxy speaks TLS or this server does")
 	}
 	if !c.BehindProxy && len(c.TrustedProxies) > 0 {
 		l.complain("trusted_proxies", "needs behind_proxy: true")

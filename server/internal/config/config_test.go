@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,5 +259,16 @@ func TestSecretHidesItself(t *testing.T) {
 	}
 	if s := fmt.Sprintf("%v %+v %#v %s", c.Keys, c, c.Keys, c.Keys); strings.Contains(s, "opensesame") {
 		t.Errorf("it prints as %s", s)
+	}
+}
+
+func TestPipeIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Sources{File: path}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("%v", err)
 	}
 }

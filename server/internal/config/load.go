@@ -90,6 +90,11 @@ func (l *loader) file(path string) {
 	if path == "" {
 		return
 	}
+	// A pipe or a device may never end, and would not be stopped by a signal.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		l.found.add("", Origin{File: path}, "is not a regular file")
+		return
+	}
 	d := &document{file: path, known: l.known, found: &l.found, origins: map[string]Origin{}}
 	l.add(file.Provider(path), d, func(name string) Origin {
 		if name == "" {
