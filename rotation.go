@@ -3,6 +3,7 @@ package remuda
 import (
 	"crypto/hmac"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/remuda-go/remuda/internal/mac"
@@ -40,9 +41,7 @@ type seed [32]byte
 
 // derive is HMAC-SHA-256(seed, label ‖ 0 ‖ data), truncated to 128 bits.
 func (s *seed) derive(label string, data []byte) mark {
-	message := make([]byte, 0, 256)
-	message = append(append(append(message, label...), 0), data...)
-	sum := mac.Once(s[:], message)
+	sum := mac.Once(s[:], slices.Concat([]byte(label), []byte{0}, data))
 	return mark(sum[:16])
 }
 
@@ -176,7 +175,7 @@ func decide(s state, p presentation, now time.Time, pol policy) (decision, state
 		}
 		// Everything from now: keeping the old times would let the next
 		// request rotate at once, while others still hold what was lost.
-		s.Gen, s.GenAt, s.WindowAt, s.GenSeen = p.gen, now, now, true
+		s.Gen, s.GenAt, s.WindowAt = p.gen, now, now
 		s.Replays, s.Retry, s.Recovered, s.Behind = 0, mark{}, false, 1
 		s.Hint = s.Seed.hash("hint", p.hint)
 		d.write = true

@@ -110,7 +110,7 @@ func ended(reason EndReason) func(*state, time.Time, policy) {
 
 func forwarded(s *state, now time.Time, _ policy) {
 	s.Gen, s.GenAt, s.WindowAt, s.GenSeen = 7, now, now, true
-	s.Replays, s.Retry, s.Recovered = 0, mark{}, false
+	s.Replays, s.Retry, s.Recovered, s.Behind = 0, mark{}, false, 1
 	s.Hint = s.Seed.hash("hint", chrome)
 }
 
@@ -171,7 +171,7 @@ func TestDecideBeforeTheGeneration(t *testing.T) {
 func TestDecideAhead(t *testing.T) {
 	t.Parallel()
 	back := func(v verdict) decision { return decision{verdict: v, write: true, rolledBack: true} }
-	used := func(s *state) { s.GenSeen, s.Replays, s.Recovered, s.Streak = false, 9, true, 3 }
+	used := func(s *state) { s.GenSeen, s.Replays, s.Recovered, s.Streak, s.Behind = false, 9, true, 3, 3 }
 	runCases(t, []decideCase{
 		{name: "forward", gen: 7, at: time.Hour / 4, state: used, want: back(verdictCurrent), after: forwarded},
 		{name: "forward within the floor", gen: 7, at: time.Second, want: back(verdictCurrent), after: forwarded},
@@ -232,6 +232,7 @@ func TestDecideNewest(t *testing.T) {
 		{name: "9: due, reported", gen: 5, at: due, policy: early(EarlyReport), want: wantRotate, after: rotated},
 		{name: "9: due, refused", gen: 5, at: due, policy: early(EarlyRefuse), want: wantRotate, after: rotated},
 		{name: "9: before the streak", gen: 5, at: time.Minute, state: streak(7), policy: early(EarlyRefuse), want: decision{verdict: verdictEarly, after: due - time.Minute}},
+		{name: "10: a step-up is forgotten", gen: 5, at: time.Minute, state: func(s *state) { s.Behind = 3 }, want: wantRotate, after: rotated},
 		{name: "10: streak begins", gen: 5, at: time.Minute, state: streak(0), want: wantRotate, after: streakIs(1)},
 		{name: "10: streak 4", gen: 5, at: time.Minute, state: streak(3), want: wantRotate, after: streakIs(4)},
 		{name: "10: streak 5", gen: 5, at: time.Minute, state: streak(4), want: suspect, after: streakIs(5)},
