@@ -21,7 +21,8 @@ const memory = "store/memstore/memstore.go"
 var bugs = []bug{
 	{"no compare-and-swap", memory, `old.Version != was || old.Ended()`, `old.Ended()`, "TestStaleSwap"},
 	{"a fork on replay", machine, "	s.Replays++\n", "	s.Replays++\n	s.Gen++\n", "TestParallelRefreshes|TestLostAnswer|TestRotationInvariants|TestDecidePrevious"},
-	{"grace for any older generation", machine, "	case 1:\n", "	case 1, 2, 3:\n", "TestRotationInvariants|TestThiefAlternating|TestDecideReuse"},
+	{"grace for any older generation", machine, "case behind <= uint32(s.Behind):", "case behind <= 3:", "TestRotationInvariants|TestThiefAlternating|TestDecideReuse"},
+	{"a step-up that forgets what was tolerated", machine, "behind = min(s.Behind+1, maxBehind)", "behind = 1", "TestStepUpState|TestSessionSchedules"},
 	{"a blind write over an end", memory, `old.Version != was || old.Ended()`, `false`, "TestEndAgainstRefreshes|TestStaleSwap"},
 	{"a parallel replay that moves the window", machine, "	case inGrace && sameHint:\n		return replay(s, d, false, s.WindowAt, now, pol)", "	case inGrace && sameHint:\n		return replay(s, d, false, now, now, pol)", "TestDecidePrevious"},
 	{"a forged token taken as theft", machine, "		return decision{verdict: verdictInvalid, forged: true}, s", "		return reuse(s, decision{}, classStale, now, pol)", "TestDecideBeforeTheGeneration|TestRotationInvariants"},
