@@ -3,7 +3,7 @@
 BENCH  ?= .
 COUNT  ?= 6
 TIME   ?= 60s
-SESSIONS ?= 10000
+SESSIONS ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test/race test/short lint fmt bench fuzz soak sim mutate generate verify ci
@@ -12,7 +12,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build the server and start the demo
-	go run ./server/cmd/remuda demo
+	go build -o bin/remuda ./server/cmd/remuda
+	@exec bin/remuda demo
 
 test: ## run all tests of all modules; installs what they need
 	scripts/deps test

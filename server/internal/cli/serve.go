@@ -31,7 +31,14 @@ environment, which wins over the file. SIGINT and SIGTERM stop it cleanly.`,
 		if err != nil {
 			return err
 		}
-		return run(ctx, ln, app.Options{Config: cfg, Log: log}, func(*app.App) error {
+		return run(ctx, ln, app.Options{Config: cfg, Log: log}, func(a *app.App) error {
+			users, err := a.Users().List(ctx)
+			if err != nil {
+				return err
+			}
+			if len(users) == 0 {
+				log.WarnContext(ctx, "there are no users yet: remuda users add", "file", cfg.Users)
+			}
 			log.InfoContext(ctx, "listening", "url", app.URL(ln, cfg.HasTLS()))
 			return nil
 		})
