@@ -29,6 +29,8 @@ type record struct {
 	Device          string
 	Network         string
 	AddressHash     [16]byte
+
+	box *keyring.Box // that opened it; nil for a new record
 }
 
 // sealKind tells blobs of sessions from other sealed things.
@@ -39,7 +41,10 @@ const bodyVersion = 1
 
 // seal makes the row of r.
 func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
-	blob, err := ring.Seal(nil, r.body(), sealKind, r.ID)
+	if r.box == nil {
+		r.box = ring.Box(r.ID)
+	}
+	blob, err := r.box.Seal(nil, r.body(), sealKind)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -56,9 +61,9 @@ func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
 func openRecord(row *store.Record, ring *keyring.Ring) (record, error) {
 	r := record{
 		ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, Version: row.Version,
-		state: columns(row),
+		state: columns(row), box: ring.Box(row.ID),
 	}
-	body, err := ring.Open(nil, row.Blob, sealKind, row.ID)
+	body, err := r.box.Open(nil, row.Blob, sealKind)
 	if err != nil {
 		return record{}, err
 	}

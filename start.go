@@ -2,10 +2,10 @@ package remuda
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -87,8 +87,8 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	if req.Client.Address.IsValid() {
 		r.AddressHash = m.ring.HashAddress(req.Client.Address)
 	}
-	_, _ = rand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
-	_, _ = rand.Read(r.Seed[:]) // likewise
+	_, _ = cryptorand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
+	_, _ = cryptorand.Read(r.Seed[:]) // likewise
 	idle, absolute := p.lifetimes(r.Remember)
 	r.Gen, r.GenAt, r.WindowAt, r.LastSeen, r.Behind = 1, now, now, now, 1
 	r.Expires = now.Add(absolute)
@@ -107,12 +107,11 @@ func (p *profile) lifetimes(remember bool) (idle, absolute time.Duration) {
 }
 
 // accessExpires is when an access token issued now expires: never past the
-// session, in whole seconds, and earlier by a part that differs from session to
-// session and from second to second.
+// session, in whole seconds, and earlier by a random part, so that clients do
+// not come all at once.
 func (p *profile) accessExpires(r *record, now time.Time) time.Time {
-	draw := r.Seed.derive("jitter", binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro())))
-	part := float64(binary.BigEndian.Uint16(draw[:])) / (1 << 16)
-	life := p.Access - time.Duration(part*p.Jitter*float64(p.Access))
+	part := rand.Float64() * p.Jitter //nolint:gosec // no secret: it only spreads clients
+	life := p.Access - time.Duration(part*float64(p.Access))
 	return earlier(now.Add(max(life, time.Second)), r.Expires).Truncate(time.Second)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"slices"
 )
 
 // ErrSealed says that a blob does not open: it was changed, belongs to another
@@ -18,11 +19,35 @@ const (
 	sealHeader = 1 + keyIDSize
 )
 
+// Box seals and opens what belongs to one session. It keeps the session's cipher,
+// so that to open a blob and to seal its successor derives the key once. It is
+// not safe for concurrent use.
+type Box struct {
+	ring    *Ring
+	session [16]byte
+	id      keyID // of aead
+	aead    cipher.AEAD
+}
+
+// Box returns the box of a session.
+func (r *Ring) Box(session [16]byte) *Box { return &Box{ring: r, session: session} }
+
+// Seal is [Box.Seal] for one use.
+func (r *Ring) Seal(dst, plaintext []byte, kind string, session [16]byte) ([]byte, error) {
+	return r.Box(session).Seal(dst, plaintext, kind)
+}
+
+// Open is [Box.Open] for one use.
+func (r *Ring) Open(dst, blob []byte, kind string, session [16]byte) ([]byte, error) {
+	return r.Box(session).Open(dst, blob, kind)
+}
+
 // Seal encrypts plaintext for one row: AES-256-GCM (NIST SP 800-38D) with a
 // random nonce, under a key of that session alone, bound to its kind, its
 // session id and the key id. It appends the result to dst.
-func (r *Ring) Seal(dst, plaintext []byte, kind string, session [16]byte) ([]byte, error) {
-	aead, err := r.aead(r.active, session)
+func (b *Box) Seal(dst, plaintext []byte, kind string) ([]byte, error) {
+	id := b.ring.active
+	aead, err := b.cipher(id)
 	if err != nil {
 		return nil, err
 	}
@@ -30,44 +55,53 @@ func (r *Ring) Seal(dst, plaintext []byte, kind string, session [16]byte) ([]byt
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return nil, err
 	}
+	dst = slices.Grow(dst, sealHeader+nonceSize+len(plaintext)+aead.Overhead())
 	dst = append(dst, sealVersion)
-	dst = append(dst, r.active[:]...)
+	dst = append(dst, id[:]...)
 	dst = append(dst, nonce[:]...)
-	return aead.Seal(dst, nonce[:], plaintext, sealContext(kind, session, r.active)), nil
+	return aead.Seal(dst, nonce[:], plaintext, sealContext(kind, b.session, id)), nil
 }
 
 // Open decrypts what Seal made for the same row, and appends it to dst. It
 // returns [ErrSealed] for everything else.
-func (r *Ring) Open(dst, blob []byte, kind string, session [16]byte) ([]byte, error) {
+func (b *Box) Open(dst, blob []byte, kind string) ([]byte, error) {
 	if len(blob) < sealHeader+nonceSize || blob[0] != sealVersion {
 		return nil, ErrSealed
 	}
 	id := keyID(blob[1:sealHeader])
-	aead, err := r.aead(id, session)
+	aead, err := b.cipher(id)
 	if err != nil {
 		return nil, err
 	}
 	nonce, sealed := blob[sealHeader:sealHeader+nonceSize], blob[sealHeader+nonceSize:]
-	out, err := aead.Open(dst, nonce, sealed, sealContext(kind, session, id))
+	out, err := aead.Open(dst, nonce, sealed, sealContext(kind, b.session, id))
 	if err != nil {
 		return nil, ErrSealed
 	}
 	return out, nil
 }
 
-// aead returns the cipher of one session under one root.
-func (r *Ring) aead(id keyID, session [16]byte) (cipher.AEAD, error) {
-	root := r.roots[id]
+// cipher returns the cipher of the session under one root.
+func (b *Box) cipher(id keyID) (cipher.AEAD, error) {
+	if b.aead != nil && b.id == id {
+		return b.aead, nil
+	}
+	root := b.ring.roots[id]
 	if root == nil {
 		return nil, ErrSealed
 	}
 	// One block of HKDF-Expand (RFC 5869 section 2.3) with the session as info.
-	k := root.seal.Sum2(session[:], []byte{1})
+	k := root.seal.Sum2(b.session[:], []byte{1})
 	block, err := aes.NewCipher(k[:])
 	if err != nil {
 		return nil, err
 	}
-	return cipher.NewGCM(block)
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	b.id, b.aead = id, aead
+	return aead, nil
 }
 
 // sealContext is the associated data. The kind is followed by a zero byte, so
