@@ -24,7 +24,6 @@ func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*S
 		return nil, ErrTokenExpired
 	}
 	s := newSession(c, p)
-	idle := p.Idle
 	if p.Liveness == LiveStore {
 		row, err := m.live(ctx, p, s, now)
 		if err != nil {
@@ -32,7 +31,7 @@ func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*S
 		}
 		s.LastSeenAt, s.IdleExpires, s.Expires = row.LastSeen, row.IdleExpires, row.Expires
 	}
-	m.noteUse(s, p, req, now, idle)
+	m.noteUse(s, p, req, now)
 	return s, nil
 }
 
@@ -97,14 +96,14 @@ func endedError(reason EndReason) error {
 }
 
 // noteUse notes that the session is used.
-func (m *Manager) noteUse(s *Session, p *profile, req AuthenticateRequest, now time.Time, idle time.Duration) {
+func (m *Manager) noteUse(s *Session, p *profile, req AuthenticateRequest, now time.Time) {
 	gen := s.Gen
 	if req.Relay {
 		gen = 0
 	}
 	var until time.Time
 	if !req.Passive {
-		until = now.Add(idle)
+		until = now.Add(p.Idle)
 	}
 	m.touches.note(s.ID, gen, now, until)
 }

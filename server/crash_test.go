@@ -8,7 +8,6 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,12 +47,7 @@ func TestKillUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills the server fifty times")
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "remuda.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, strictConfig, dir), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	addUser(t, config, "alice", "a long password")
+	config := installed(t, strictConfig)
 
 	ctx, stop := context.WithCancel(t.Context())
 	where := newAddress()

@@ -3,11 +3,8 @@ package server_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 )
@@ -18,12 +15,7 @@ import (
 // it.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "remuda.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, strictConfig, dir), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	addUser(t, config, "alice", "a long password")
+	config := installed(t, strictConfig)
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -87,12 +85,7 @@ func TestParallelRefreshes(t *testing.T) {
 }
 
 func parallelRefreshes(t *testing.T, n, nodes int) {
-	dir := t.TempDir()
-	config := filepath.Join(dir, "remuda.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, tabsConfig, dir), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	addUser(t, config, "alice", "a long password")
+	config := installed(t, tabsConfig)
 	var bases []string
 	for range nodes {
 		bases = append(bases, serve(t, "serve", "--config", config).base)

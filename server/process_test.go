@@ -138,6 +138,19 @@ func (l *tail) String() string {
 	return out
 }
 
+// installed writes a configuration, whose %s is the data folder, adds alice and
+// returns the file.
+func installed(t testing.TB, text string) (config string) {
+	t.Helper()
+	dir := t.TempDir()
+	config = filepath.Join(dir, "remuda.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, text, dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addUser(t, config, "alice", "a long password")
+	return config
+}
+
 // addUser adds a user from the command line.
 func addUser(t testing.TB, config, name, password string) {
 	t.Helper()
