@@ -11,6 +11,7 @@
 package codec
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 )
@@ -29,6 +30,7 @@ type Type uint8
 const (
 	Access  Type = 1 + iota // shown with every request
 	Refresh                 // shown to the refresh endpoint only
+	HandOff                 // shown once, to log in on another domain; opaque only
 )
 
 // String returns the name used in logs.
@@ -38,6 +40,8 @@ func (t Type) String() string {
 		return "access"
 	case Refresh:
 		return "refresh"
+	case HandOff:
+		return "hand-off"
 	default:
 		return "unknown"
 	}
@@ -55,8 +59,13 @@ func (s Span) IsZero() bool { return s.Start == s.End }
 type Claims struct {
 	Type    Type
 	Session [16]byte // sid
-	JTI     [16]byte // refresh tokens only
+	JTI     [16]byte // refresh tokens, and the secret of opaque ones
 	Gen     uint32
+
+	// Algorithm is what Sign signs with; the zero value means the codec's own
+	// default. Verify sets it, and Key to the id of the key that verified.
+	Algorithm Algorithm
+	Key       string
 
 	IssuedAt int64 // iat, Unix seconds
 	Expires  int64 // exp, Unix seconds
@@ -108,15 +117,31 @@ type Algorithm string
 
 // The algorithms that exist.
 const (
-	HS256 Algorithm = "HS256" // HMAC with SHA-256, RFC 7518 section 3.2
+	HS256    Algorithm = "HS256"     // JWT: HMAC with SHA-256, RFC 7518 section 3.2
+	ES256    Algorithm = "ES256"     // JWT: ECDSA with P-256 and SHA-256, RFC 7518 section 3.4
+	EdDSA    Algorithm = "EdDSA"     // JWT: Ed25519, RFC 8037 section 3.1
+	V4Local  Algorithm = "v4.local"  // PASETO: XChaCha20 and keyed BLAKE2b
+	V4Public Algorithm = "v4.public" // PASETO: Ed25519
+	Opaque   Algorithm = "opaque"    // opaque tokens: HMAC with SHA-256, cut to 16 bytes
 )
 
-// Key is one signing or verifying key.
+// Symmetric reports whether who verifies can also sign.
+func (a Algorithm) Symmetric() bool { return a == HS256 || a == V4Local || a == Opaque }
+
+// Key is one signing or verifying key. A codec leaves out a key that is not
+// whole: of another algorithm than its own, with too short a secret, with a
+// public key of another kind.
 type Key struct {
 	ID        string // kid: 1 to 64 characters of base64url
 	Algorithm Algorithm
-	Secret    []byte `json:"-"` // HS256: at least 32 bytes; a shorter one is not used
-	Sign      bool   // new tokens are signed with this key
+	Secret    []byte `json:"-"` // symmetric algorithms: 32 bytes; HS256 and opaque: at least
+	// Public verifies: an *ecdsa.PublicKey on P-256 for ES256, an
+	// ed25519.PublicKey for EdDSA and v4.public.
+	Public crypto.PublicKey
+	// Signer signs, where Public is set and this node may: a private key, or
+	// whatever speaks for one that is elsewhere. It is safe for concurrent use.
+	Signer crypto.Signer `json:"-"`
+	Sign   bool          // new tokens are signed with this key
 }
 
 // Format hides the secret.
@@ -125,7 +150,7 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "key %s (%s)", 
 // KeySet is an immutable set of keys. A ring that changes makes a new one, so a
 // codec recognises a change by the pointer.
 type KeySet struct {
-	// Keys that verify. At most one key an algorithm signs.
+	// Keys that verify. At most one key of an algorithm signs.
 	Keys []Key
 }
 

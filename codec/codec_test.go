@@ -90,7 +90,7 @@ func TestKeyHidesItsSecret(t *testing.T) {
 
 func TestTypeString(t *testing.T) {
 	t.Parallel()
-	if s := fmt.Sprint(codec.Access, codec.Refresh, codec.Type(0), codec.Type(3)); s != "access refresh unknown unknown" {
+	if s := fmt.Sprint(codec.Access, codec.Refresh, codec.HandOff, codec.Type(0)); s != "access refresh hand-off unknown" {
 		t.Error(s)
 	}
 }

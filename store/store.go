@@ -2,7 +2,7 @@
 // sessions: a map, a file, a database.
 //
 // A driver implements [Store] and nothing more; what else it can do it says by
-// implementing [Items] or [Clock]. It knows records as rows with a version and
+// implementing [Log], [Items] or [Clock]. It knows records as rows with a version and
 // a sealed blob. It never sees a token, a seed or a key, and it makes no
 // decision about a session: the manager reads, decides and swaps.
 //
@@ -147,6 +147,11 @@ type Store interface {
 	// removed meanwhile may or may not be. An error is yielded once, as the
 	// last pair.
 	List(ctx context.Context, o Owner, after ID) iter.Seq2[Record, error]
+
+	// Scan yields all records in ascending order of id, tombstones included,
+	// beginning after the given id (the zero id: from the start), with the same
+	// promises as List. It is for operators' rare questions about everything.
+	Scan(ctx context.Context, after ID) iter.Seq2[Record, error]
 
 	// Touch applies each touch to its record, if it is there, has not ended,
 	// and has not expired at touch.At (At < IdleExpires and At < Expires);

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/remuda-go/remuda/codec"
-	"github.com/remuda-go/remuda/codec/jwt"
 )
 
 // The floor is the MAC over the token and the base64url of its parts. Goals: verify at most
@@ -56,15 +55,5 @@ func BenchmarkSign(b *testing.B) {
 		if _, err := c.Sign(nil, cl); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkDecodeSegment(b *testing.B) {
-	c, _ := newCodec()
-	payload := strings.Split(sign(b, c, accessClaims()), ".")[1]
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf, _ = jwt.DecodeSegment(buf, payload)
 	}
 }

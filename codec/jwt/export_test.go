@@ -6,9 +6,6 @@ import (
 	"github.com/remuda-go/remuda/codec"
 )
 
-// DecodeSegment is decodeSegment.
-func DecodeSegment(dst []byte, s string) ([]byte, bool) { return decodeSegment(dst, s) }
-
 // SignPayload signs any payload as a token of the given type.
 func (c *Codec) SignPayload(typ codec.Type, payload string) string {
 	e := c.current().signing[typ]

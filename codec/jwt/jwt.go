@@ -22,6 +22,7 @@ import (
 
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/internal/mac"
+	"github.com/remuda-go/remuda/internal/payload"
 )
 
 // hs256Len is the length of an HS256 signature in base64url.
@@ -103,11 +104,11 @@ func (c *Codec) Verify(cl *codec.Claims, want codec.Type, token string) error {
 		return codec.ErrInvalid
 	}
 	// From here on the token is one that a holder of the key has made.
-	if cl.Payload, ok = decodeSegment(cl.Payload, token[first+1:last]); !ok {
+	if cl.Payload, ok = payload.Decode(cl.Payload, token[first+1:last]); !ok {
 		return codec.ErrInvalid
 	}
 	cl.Type = want
-	if !scan(cl) {
+	if !payload.Scan(cl, payload.Numbers) {
 		return codec.ErrInvalid
 	}
 	return nil
@@ -145,12 +146,12 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	payload, err := appendClaims((*buf)[:0], cl)
+	text, err := payload.Append((*buf)[:0], cl, payload.Numbers)
 	if err != nil {
 		return nil, err
 	}
-	*buf = payload
-	size := len(e.header) + base64.RawURLEncoding.EncodedLen(len(payload)) + 1 + hs256Len
+	*buf = text
+	size := len(e.header) + base64.RawURLEncoding.EncodedLen(len(text)) + 1 + hs256Len
 	if size > codec.MaxToken {
 		return nil, fmt.Errorf("jwt: the token would have %d bytes; %d are allowed", size, codec.MaxToken)
 	}
@@ -159,7 +160,7 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 		dst = make([]byte, 0, size)
 	}
 	dst = append(dst, e.header...)
-	dst = base64.RawURLEncoding.AppendEncode(dst, payload)
+	dst = base64.RawURLEncoding.AppendEncode(dst, text)
 	sum := e.mac.Sum(dst[start:])
 	dst = append(dst, '.')
 	return base64.RawURLEncoding.AppendEncode(dst, sum[:]), nil

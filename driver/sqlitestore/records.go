@@ -57,12 +57,26 @@ func (s *Store) Update(ctx context.Context, r store.Record, was store.Version) e
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, o store.Owner, after store.ID) iter.Seq2[store.Record, error] {
+	return s.pages(ctx, "list sessions", after, func(from store.ID) (*sql.Rows, error) {
+		return s.query.list.QueryContext(ctx, o.Tenant, o.Subject, from[:], pageSize)
+	})
+}
+
+// Scan implements [store.Store].
+func (s *Store) Scan(ctx context.Context, after store.ID) iter.Seq2[store.Record, error] {
+	return s.pages(ctx, "scan sessions", after, func(from store.ID) (*sql.Rows, error) {
+		return s.query.scan.QueryContext(ctx, from[:], pageSize)
+	})
+}
+
+// pages yields records page by page; query asks for those after an id.
+func (s *Store) pages(ctx context.Context, what string, after store.ID, query func(from store.ID) (*sql.Rows, error)) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		from := after
 		for {
-			page, err := s.page(ctx, o, from)
+			page, err := readPage(ctx, func() (*sql.Rows, error) { return query(from) })
 			if err != nil {
-				yield(store.Record{}, failed(ctx, "list sessions", err))
+				yield(store.Record{}, failed(ctx, what, err))
 				return
 			}
 			for _, r := range page {
@@ -78,13 +92,13 @@ func (s *Store) List(ctx context.Context, o store.Owner, after store.ID) iter.Se
 	}
 }
 
-// page reads the owner's next records after an id, and gives the connection
-// back before anyone looks at them.
-func (s *Store) page(ctx context.Context, o store.Owner, after store.ID) (page []store.Record, err error) {
+// readPage reads all rows of a query, and gives the connection back before
+// anyone looks at them.
+func readPage(ctx context.Context, query func() (*sql.Rows, error)) (page []store.Record, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	rows, err := s.query.list.QueryContext(ctx, o.Tenant, o.Subject, after[:], pageSize)
+	rows, err := query()
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ const (
 
 	getSQL  = "SELECT " + recordColumns + " FROM session WHERE id = ?"
 	listSQL = "SELECT " + recordColumns + " FROM session WHERE tenant = ? AND subject = ? AND id > ? ORDER BY id LIMIT ?"
+	scanSQL = "SELECT " + recordColumns + " FROM session WHERE id > ? ORDER BY id LIMIT ?"
 
 	// Takes the place of an expired item, and of no other.
 	createItemSQL = `INSERT INTO item (kind, key, expires, version, value) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -50,12 +51,12 @@ const (
 
 // queries are the statements that read, for the pool.
 type queries struct {
-	get, list, getItem, ping *sql.Stmt
+	get, list, scan, getItem, ping *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 	return prepareAll(ctx, db, map[**sql.Stmt]string{
-		&q.get: getSQL, &q.list: listSQL, &q.getItem: getItemSQL,
+		&q.get: getSQL, &q.list: listSQL, &q.scan: scanSQL, &q.getItem: getItemSQL,
 		&q.ping: "SELECT EXISTS (SELECT 1 FROM session)",
 	})
 }

@@ -161,6 +161,11 @@ func (l *link) List(context.Context, store.Owner, store.ID) iter.Seq2[store.Reco
 	return func(func(store.Record, error) bool) {}
 }
 
+// Scan implements [store.Store].
+func (l *link) Scan(context.Context, store.ID) iter.Seq2[store.Record, error] {
+	return func(func(store.Record, error) bool) {}
+}
+
 func (l *link) Sweep(context.Context, time.Time, int) (int, error) { return 0, nil }
 
 func (l *link) Ping(context.Context) error { return nil }

@@ -111,6 +111,51 @@ func (s *Store) List(ctx context.Context, o store.Owner, after store.ID) iter.Se
 	}
 }
 
+// Scan implements [store.Store]. It notes the ids once and copies the records
+// page by page.
+func (s *Store) Scan(ctx context.Context, after store.ID) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		var ids []store.ID
+		err := s.read(ctx, func() error {
+			for id := range s.records {
+				if compareIDs(id, after) > 0 {
+					ids = append(ids, id)
+				}
+			}
+			return nil
+		})
+		slices.SortFunc(ids, compareIDs)
+		for part := range slices.Chunk(ids, pageSize) {
+			var page []store.Record
+			if err == nil {
+				page, err = s.copies(ctx, part)
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+		if err != nil {
+			yield(store.Record{}, err)
+		}
+	}
+}
+
+// copies returns those of the records that are still there.
+func (s *Store) copies(ctx context.Context, ids []store.ID) ([]store.Record, error) {
+	var page []store.Record
+	err := s.read(ctx, func() error {
+		for _, id := range ids {
+			if r, ok := s.records[id]; ok {
+				page = append(page, copied(r))
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
 // page copies the owner's next records after an id, in order.
 func (s *Store) page(ctx context.Context, o store.Owner, after store.ID) ([]store.Record, error) {
 	var page []store.Record

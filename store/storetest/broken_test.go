@@ -174,6 +174,10 @@ func (s *brokenStore) Update(ctx context.Context, r store.Record, was store.Vers
 	return nil
 }
 
+func (s *brokenStore) Scan(context.Context, store.ID) iter.Seq2[store.Record, error] {
+	return func(func(store.Record, error) bool) {}
+}
+
 func (s *brokenStore) List(ctx context.Context, o store.Owner, after store.ID) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		if s.bug == "list locks while ranging" {

@@ -1,8 +1,9 @@
-package jwt
+package payload
 
 import (
 	"bytes"
 	"math"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -47,7 +48,7 @@ func (s *scanner) id(out *[16]byte) bool {
 	if !s.byte('"') || end >= len(s.b) || s.b[end] != '"' {
 		return false
 	}
-	raw, ok := decodeSegment(out[:0], s.b[s.i:end])
+	raw, ok := Decode(out[:0], s.b[s.i:end])
 	s.i = end + 1
 	return ok && len(raw) == len(out)
 }
@@ -65,6 +66,48 @@ func (s *scanner) number(out *int64) bool {
 	}
 	*out = v
 	return s.i > start && (s.b[start] != '0' || s.i-start == 1)
+}
+
+// time reads an instant in the form of this payload.
+func (s *scanner) time(out *int64) bool {
+	if s.times == Numbers {
+		return s.number(out)
+	}
+	return s.date(out)
+}
+
+// date reads an instant as [time.RFC3339] writes it in UTC, and nothing that
+// comes to the same.
+func (s *scanner) date(out *int64) bool {
+	const form = `"0000-00-00T00:00:00Z"`
+	if len(s.b)-s.i < len(form) {
+		return false
+	}
+	text := s.b[s.i : s.i+len(form)]
+	for i, ch := range text {
+		if digit := '0' <= ch && ch <= '9'; digit != (form[i] == '0') || !digit && ch != form[i] {
+			return false
+		}
+	}
+	year, month, day := decimal(text[1:5]), decimal(text[6:8]), decimal(text[9:11])
+	hour, minute, second := decimal(text[12:14]), decimal(text[15:17]), decimal(text[18:20])
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// Date repairs what is out of range: the 30th of February, hour 24.
+	if t.Day() != day || int(t.Month()) != month || hour > 23 || minute > 59 || second > 59 || t.Unix() < 0 {
+		return false
+	}
+	*out = t.Unix()
+	s.i += len(form)
+	return true
+}
+
+// decimal returns the value of digits.
+func decimal(digits []byte) int {
+	v := 0
+	for _, ch := range digits {
+		v = v*10 + int(ch-'0')
+	}
+	return v
 }
 
 func (s *scanner) gen() bool {

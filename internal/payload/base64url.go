@@ -1,4 +1,4 @@
-package jwt
+package payload
 
 import "slices"
 
@@ -21,10 +21,10 @@ var sextets = func() (t [256]uint32) {
 	return t
 }()
 
-// decodeSegment appends the bytes of unpadded base64url (RFC 4648 section 5) to
+// Decode appends the bytes of unpadded base64url (RFC 4648 section 5) to
 // dst[:0]. It reports false unless the text is the one canonical spelling: its
 // characters are all in the alphabet and its unused bits are zero.
-func decodeSegment[T string | []byte](dst []byte, s T) ([]byte, bool) {
+func Decode[T string | []byte](dst []byte, s T) ([]byte, bool) {
 	n := len(s) / 4 * 3
 	dst = slices.Grow(dst[:0], len(s)*3/4)[:n]
 	var bad uint32

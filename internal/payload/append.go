@@ -1,4 +1,4 @@
-package jwt
+package payload
 
 import (
 	"bytes"
@@ -6,36 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/remuda-go/remuda/codec"
 )
 
-// appendClaims writes the payload: reserved members in a fixed order, then the
-// application's.
-func appendClaims(b []byte, c *codec.Claims) ([]byte, error) {
-	w := writer{buf: append(b, '{'), c: c}
+// Append appends the claims to dst as one JSON object: reserved members in a
+// fixed order, then the application's. It fails if a claim cannot be written.
+func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
+	w := writer{buf: append(dst, '{'), start: len(dst) + 1, c: c, times: times}
 	w.text("iss", c.Issuer)
 	w.text("aud", c.Audience)
 	w.text("sub", c.Subject)
 	w.id("sid", c.Session)
-	w.number("iat", c.IssuedAt)
-	w.number("exp", c.Expires)
+	w.time("iat", c.IssuedAt)
+	w.time("exp", c.Expires)
 	w.number("gen", int64(c.Gen))
 	if c.Gen == 0 {
-		w.fail(errors.New("jwt: gen is missing"))
+		w.fail(errors.New("payload: gen is missing"))
 	}
 	if c.Type == codec.Refresh {
 		w.id("jti", c.JTI)
 		if !c.Profile.IsZero() || !c.App.IsZero() || !c.ACR.IsZero() || !c.AMR.IsZero() || !c.Tenant.IsZero() || c.Anon {
-			w.fail(errors.New("jwt: a refresh token carries nothing else"))
+			w.fail(errors.New("payload: a refresh token carries nothing else"))
 		}
 	} else {
 		if c.Profile.IsZero() {
-			w.fail(errors.New("jwt: prf is missing"))
+			w.fail(errors.New("payload: prf is missing"))
 		}
 		w.text("prf", c.Profile)
-		w.number("auth_time", c.AuthTime)
+		w.time("auth_time", c.AuthTime)
 		w.number("sst", c.Started)
 		w.optional("acr", c.ACR)
 		w.raw("amr", c.AMR)
@@ -51,9 +52,11 @@ func appendClaims(b []byte, c *codec.Claims) ([]byte, error) {
 
 // writer writes members; the first error stays.
 type writer struct {
-	buf []byte
-	c   *codec.Claims
-	err error
+	buf   []byte
+	start int // of the first member
+	c     *codec.Claims
+	times Times
+	err   error
 }
 
 func (w *writer) fail(err error) {
@@ -63,7 +66,7 @@ func (w *writer) fail(err error) {
 }
 
 func (w *writer) name(n string) {
-	if len(w.buf) > 1 {
+	if len(w.buf) > w.start {
 		w.buf = append(w.buf, ',')
 	}
 	w.buf = append(w.buf, '"')
@@ -82,7 +85,7 @@ func (w *writer) optional(n string, s codec.Span) {
 func (w *writer) text(n string, s codec.Span) {
 	text := w.c.Text(s)
 	if !plain(text) {
-		w.fail(fmt.Errorf("jwt: %s has control characters or is not UTF-8", n))
+		w.fail(fmt.Errorf("payload: %s has control characters or is not UTF-8", n))
 		return
 	}
 	w.name(n)
@@ -110,11 +113,27 @@ func (w *writer) id(n string, id [16]byte) {
 
 func (w *writer) number(n string, v int64) {
 	if v < 0 || v > maxNumber {
-		w.fail(fmt.Errorf("jwt: %s is out of range", n))
+		w.fail(fmt.Errorf("payload: %s is out of range", n))
 		return
 	}
 	w.name(n)
 	w.buf = strconv.AppendInt(w.buf, v, 10)
+}
+
+// time writes an instant in Unix seconds.
+func (w *writer) time(n string, v int64) {
+	if w.times == Numbers {
+		w.number(n, v)
+		return
+	}
+	if v < 0 || v > maxDate {
+		w.fail(fmt.Errorf("payload: %s is out of range", n))
+		return
+	}
+	w.name(n)
+	w.buf = append(w.buf, '"')
+	w.buf = time.Unix(v, 0).UTC().AppendFormat(w.buf, time.RFC3339)
+	w.buf = append(w.buf, '"')
 }
 
 func (w *writer) raw(n string, s codec.Span) {

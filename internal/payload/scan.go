@@ -1,4 +1,4 @@
-package jwt
+package payload
 
 import (
 	"bytes"
@@ -7,11 +7,21 @@ import (
 	"github.com/remuda-go/remuda/codec"
 )
 
+// Times says how iat, exp and auth_time are written.
+type Times uint8
+
+// The forms of times.
+const (
+	Numbers Times = iota // whole seconds since 1970 (RFC 7519 section 2, NumericDate)
+	Dates                // RFC 3339 in UTC and whole seconds: 2026-11-25T08:30:00Z
+)
+
 const (
 	maxNumber  = 999_999_999_999_999 // 15 digits: exact in every JSON parser
 	maxDigits  = 15
-	maxMembers = 64 // in all objects of a payload together
-	maxDepth   = 8  // of the application's values
+	maxDate    = 253_402_300_799 // the last second of the year 9999
+	maxMembers = 64              // in all objects of a payload together
+	maxDepth   = 8               // of the application's values
 )
 
 // Bits for the reserved members that were seen.
@@ -45,6 +55,7 @@ type scanner struct {
 	b       []byte // the payload; shares its array with c.Payload
 	i       int
 	c       *codec.Claims
+	times   Times
 	seen    uint32
 	members int
 	names   [maxMembers]codec.Span // of the open objects' members, for duplicates
@@ -52,13 +63,14 @@ type scanner struct {
 	app     codec.Span
 }
 
-// scan fills c from c.Payload and reports whether it is a payload of c.Type.
-func scan(c *codec.Claims) bool {
+// Scan fills c from c.Payload and reports whether it is a payload of c.Type. It
+// allocates nothing once the buffer has grown to the usual size.
+func Scan(c *codec.Claims, times Times) bool {
 	n := len(c.Payload)
 	// Room for the application's claims behind the payload, so that appending
 	// never moves it: texts are unescaped in place.
 	c.Payload = slices.Grow(c.Payload, n+2)
-	s := scanner{b: c.Payload[:n], c: c}
+	s := scanner{b: c.Payload[:n], c: c, times: times}
 	if !s.object() || s.i != n {
 		return false
 	}
@@ -117,9 +129,9 @@ func (s *scanner) member() bool {
 	case "sid":
 		bit, ok = sawSid, s.id(&s.c.Session)
 	case "iat":
-		bit, ok = sawIat, s.number(&s.c.IssuedAt)
+		bit, ok = sawIat, s.time(&s.c.IssuedAt)
 	case "exp":
-		bit, ok = sawExp, s.number(&s.c.Expires)
+		bit, ok = sawExp, s.time(&s.c.Expires)
 	case "gen":
 		bit, ok = sawGen, s.gen()
 	case "jti":
@@ -127,7 +139,7 @@ func (s *scanner) member() bool {
 	case "prf":
 		bit, ok = sawPrf, s.text(&s.c.Profile) && !s.c.Profile.IsZero()
 	case "auth_time":
-		bit, ok = sawAuthTime, s.number(&s.c.AuthTime)
+		bit, ok = sawAuthTime, s.time(&s.c.AuthTime)
 	case "sst":
 		bit, ok = sawSst, s.number(&s.c.Started)
 	case "acr":
