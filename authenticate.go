@@ -15,33 +15,57 @@ import (
 func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*Session, error) {
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
-	now := m.clock.now()
+	own := m.clock.own()
+	now := m.clock.at(own)
 	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
 	if err != nil {
+		m.counters.count(DecisionInvalid, c.Session)
 		return nil, err
 	}
 	if now.Unix() >= c.Expires {
+		m.counters.count(DecisionExpired, c.Session)
 		return nil, ErrTokenExpired
 	}
 	s := newSession(c, p)
-	if p.Liveness == LiveStore {
-		row, err := m.live(ctx, p, s, now)
-		if err != nil {
-			return nil, err
-		}
+	row, err := m.alive(ctx, p, s, c.Key, req.Outage, own, now)
+	if err != nil {
+		m.counters.count(decisionOf(err), c.Session)
+		return nil, err
+	}
+	if row != nil {
 		s.LastSeenAt, s.IdleExpires, s.Expires = row.LastSeen, row.IdleExpires, row.Expires
+	}
+	if p.Recordless {
+		s.Renew = p.renewDue(c, now)
+		s.Expires, s.IdleExpires = p.ends(s.StartedAt), s.AccessExpires
+		return s, nil
 	}
 	m.noteUse(s, p, req, now)
 	return s, nil
 }
 
+// decisionOf is how a refusal counts.
+func decisionOf(err error) Decision {
+	switch {
+	case errors.Is(err, ErrSessionEnded):
+		return DecisionEnded
+	case errors.Is(err, ErrSessionExpired), errors.Is(err, ErrTokenExpired):
+		return DecisionExpired
+	case errors.Is(err, ErrUnavailable):
+		return DecisionUnavailable
+	default:
+		return DecisionInvalid
+	}
+}
+
 // verifyAccess checks everything about an access token but its expiry.
 func (m *Manager) verifyAccess(c *codec.Claims, token string, t Transport, now time.Time) (*profile, error) {
-	if m.codec.Verify(c, codec.Access, token) != nil {
+	kind, err := m.codecs.verify(c, codec.Access, token)
+	if err != nil {
 		return nil, ErrTokenInvalid
 	}
 	p := m.profiles[string(c.Text(c.Profile))]
-	if p == nil || p.Transport != t ||
+	if p == nil || p.Transport != t || p.Credential != kind ||
 		string(c.Text(c.Issuer)) != m.issuer || string(c.Text(c.Audience)) != p.audience ||
 		c.IssuedAt > now.Add(m.leeway).Unix() {
 		return nil, ErrTokenInvalid
@@ -128,7 +152,7 @@ func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
 
 // verifyRefresh checks everything about a refresh token that needs no record.
 func (m *Manager) verifyRefresh(c *codec.Claims, token string, t Transport, now time.Time) error {
-	if m.codec.Verify(c, codec.Refresh, token) != nil ||
+	if _, err := m.codecs.verify(c, codec.Refresh, token); err != nil ||
 		string(c.Text(c.Issuer)) != m.issuer || c.IssuedAt > now.Add(m.leeway).Unix() {
 		return ErrTokenInvalid
 	}

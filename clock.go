@@ -10,8 +10,12 @@ import (
 	"github.com/remuda-go/remuda/store"
 )
 
-// sampleEvery is how often the offset to the store's clock is measured.
-const sampleEvery = 5 * time.Second
+const (
+	// sampleEvery is how often the offset to the store's clock is measured.
+	sampleEvery = 5 * time.Second
+	// sampleDrift is how far a clock may run away meanwhile: 200 ppm.
+	sampleDrift = time.Millisecond
+)
 
 // clock tells store time: this node's clock, corrected by its offset to the
 // store's where the store has one. Nodes that decide by their own clocks take
@@ -20,6 +24,7 @@ type clock struct {
 	own    func() time.Time
 	leeway time.Duration
 	offset atomic.Int64 // nanoseconds to add
+	margin atomic.Int64 // nanoseconds by which the offset may be wrong
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -50,8 +55,9 @@ func (c *clock) sample(ctx context.Context, source store.Clock) error {
 	if err != nil {
 		return err
 	}
-	middle := before.Add(c.own().Sub(before) / 2)
-	c.offset.Store(int64(theirs.Sub(middle)))
+	half := c.own().Sub(before) / 2
+	c.offset.Store(int64(theirs.Sub(before.Add(half))))
+	c.margin.Store(int64(half + sampleDrift))
 	return nil
 }
 
@@ -70,9 +76,15 @@ func (c *clock) follow(ctx context.Context, source store.Clock) {
 }
 
 // now returns store time, in UTC and whole microseconds.
-func (c *clock) now() time.Time {
-	return c.own().Add(time.Duration(c.offset.Load())).UTC().Truncate(time.Microsecond)
+func (c *clock) now() time.Time { return c.at(c.own()) }
+
+// at returns store time at an instant of this node's clock.
+func (c *clock) at(own time.Time) time.Time {
+	return own.Add(time.Duration(c.offset.Load())).UTC().Truncate(time.Microsecond)
 }
+
+// uncertainty is how far two nodes may be apart in what they take for store time.
+func (c *clock) uncertainty() time.Duration { return 2 * time.Duration(c.margin.Load()) }
 
 // trusted returns store time for a decision that changes a session, or an error
 // if this node's clock is further from the store's than the leeway: something

@@ -28,6 +28,10 @@ type Config struct {
 	// ahead. Zero means 30 seconds. A node whose clock is further from the
 	// store's refuses to decide.
 	Leeway time.Duration
+	// MaxStaleness is how old a node's view of the revocation log may be to judge
+	// by, with liveness LiveLog. A session that was ended is refused by every
+	// node after that time at the latest. Zero means 2 seconds; at most a minute.
+	MaxStaleness time.Duration
 	// DiscardSessionsOfLostRing binds the store to Keys although its sessions
 	// belong to another ring: they all end, since nothing can open them.
 	DiscardSessionsOfLostRing bool

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/codec/jwt"
+	"github.com/remuda-go/remuda/codec/paseto"
 	"github.com/remuda-go/remuda/event"
 	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/store"
 )
 
@@ -24,12 +27,22 @@ type Manager struct {
 	profiles map[string]*profile
 	store    store.Store
 	ring     *keyring.Ring
-	codec    codec.Codec
+	items    store.Items // nil if the store has none
+	codecs   codecs
 	events   event.Sink
 	clock    *clock
 	touches  *toucher
+	revoked  *revoker // nil if no profile has liveness LiveLog
+	lookups  *lookups
+	bindings bindings
+	counters counters
 	gate     gate
-	claims   sync.Pool // of *codec.Claims
+	claims   sync.Pool     // of *codec.Claims
+	longest  time.Duration // for how long anything of a session can matter
+
+	running    context.Context // ends with Close
+	stop       context.CancelFunc
+	background sync.WaitGroup
 }
 
 // profile is a [Profile] made ready.
@@ -60,6 +73,9 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	if cfg.Leeway == 0 {
 		cfg.Leeway = defaultLeeway
 	}
+	if cfg.MaxStaleness == 0 {
+		cfg.MaxStaleness = revocation.DefaultMaxStaleness
+	}
 	clk, err := newClock(ctx, cfg.Now, cfg.Store, cfg.Leeway)
 	if err != nil {
 		return nil, err
@@ -71,14 +87,20 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m := &Manager{
 		issuer: cfg.Issuer, leeway: cfg.Leeway,
 		profiles: map[string]*profile{},
-		store:    cfg.Store, ring: cfg.Keys, codec: jwt.New(cfg.Keys),
+		store:    cfg.Store, ring: cfg.Keys, codecs: newCodecs(cfg.Keys),
 		events: cfg.Events, clock: clk,
 		touches: newToucher(ctx, cfg.Store, clk.now),
+		revoked: newRevoker(ctx, &cfg, clk),
 		claims:  sync.Pool{New: func() any { return new(codec.Claims) }},
+		longest: longestLife(cfg.Profiles) + cfg.Leeway + cfg.MaxStaleness,
 	}
+	m.items, _ = cfg.Store.(store.Items)
+	m.lookups = newLookups(m)
+	m.running, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, pr := range cfg.Profiles {
 		m.profiles[pr.Name] = newProfile(pr, cfg.Issuer)
 	}
+	m.watchBindings()
 	return m, nil
 }
 
@@ -90,13 +112,75 @@ func newProfile(pr Profile, issuer string) *profile {
 	if pr.Transport == Cookie {
 		p.refreshAudience = issuer + refreshByCookie
 	}
+	p.Algorithm = pr.algorithm()
+	if p.Outage == 0 {
+		p.Outage = OutageCheck
+		if pr.Recordless {
+			p.Outage = OutageDeny
+		}
+	}
 	return p
+}
+
+// tokenLife is for how long a token without a record is good; zero if there is a
+// record.
+func (pr *Profile) tokenLife() time.Duration {
+	switch {
+	case !pr.Recordless:
+		return 0
+	case pr.Renewal == Fixed:
+		return pr.Absolute
+	default:
+		return pr.Idle
+	}
+}
+
+// longestLife is how long a session of any profile can last.
+func longestLife(profiles []Profile) time.Duration {
+	var longest time.Duration
+	for i := range profiles {
+		longest = max(longest, profiles[i].Absolute, profiles[i].RememberAbsolute)
+	}
+	return longest
+}
+
+// codecs are the token formats that are told apart by their first characters.
+type codecs struct {
+	jwt    codec.Codec
+	paseto codec.Codec
+}
+
+func newCodecs(keys codec.Keys) codecs {
+	return codecs{jwt: jwt.New(keys), paseto: paseto.New(keys)}
+}
+
+// of is the codec of a credential.
+func (c *codecs) of(kind Credential) codec.Codec {
+	if kind == PASETO {
+		return c.paseto
+	}
+	return c.jwt
+}
+
+// verify fills claims from a token, and returns which kind of credential it is.
+func (c *codecs) verify(cl *codec.Claims, want codec.Type, token string) (Credential, error) {
+	kind := JWT
+	if strings.HasPrefix(token, "v4.") {
+		kind = PASETO
+	}
+	return kind, c.of(kind).Verify(cl, want, token)
 }
 
 // Close writes what is pending and stops the manager's goroutines. The context
 // bounds the last write. Other methods must not be called afterwards.
 func (m *Manager) Close(ctx context.Context) {
+	m.stop()
+	m.background.Wait()
 	m.touches.close(ctx)
+	if m.revoked != nil {
+		m.revoked.close(ctx)
+	}
+	m.lookups.close()
 	m.clock.close()
 }
 
@@ -113,7 +197,8 @@ func (m *Manager) Profile(name string) (Profile, bool) {
 func (m *Manager) Now() time.Time { return m.clock.now() }
 
 // Ready reports whether sessions can be served now: nil, or an error that wraps
-// [ErrUnavailable].
+// [ErrUnavailable]. A node is not ready before it has read the revocation log
+// once.
 func (m *Manager) Ready(ctx context.Context) error {
 	if _, err := m.clock.trusted(); err != nil {
 		return err
@@ -121,17 +206,38 @@ func (m *Manager) Ready(ctx context.Context) error {
 	if err := m.store.Ping(ctx); err != nil {
 		return unavailable(err)
 	}
+	if m.revoked != nil && !m.revoked.horizon.Ready() {
+		return fmt.Errorf("%w: the revocation log is still being read", ErrUnavailable)
+	}
 	return nil
 }
 
-// Sweep removes what ended or expired longer than retention ago, until nothing
-// is left or the context ends. It returns how many sessions it removed. Run it
-// now and then on one node; several at once do no harm.
+// Sweep finishes wide endings that another process has left, and removes what
+// ended or expired longer than retention ago and what the revocation log need not
+// say any longer, until nothing is left or the context ends. It returns how many
+// sessions it removed. Run it now and then on one node; several at once do no
+// harm.
 func (m *Manager) Sweep(ctx context.Context, retention time.Duration) (int, error) {
+	if err := m.resume(ctx); err != nil {
+		return 0, err
+	}
+	now := m.clock.now()
+	if m.revoked != nil {
+		// What a node with a slow clock still holds it may hold from the log.
+		if _, err := inBatches(func(n int) (int, error) { return m.revoked.log.Truncate(ctx, now.Add(-m.leeway), n) }); err != nil {
+			return 0, err
+		}
+	}
+	return inBatches(func(n int) (int, error) { return m.store.Sweep(ctx, now.Add(-retention), n) })
+}
+
+// inBatches calls f until it finds less to do than it may, and returns how much
+// it did.
+func inBatches(f func(limit int) (int, error)) (int, error) {
 	const batch = 500
 	total := 0
 	for {
-		n, err := m.store.Sweep(ctx, m.clock.now().Add(-retention), batch)
+		n, err := f(batch)
 		total += n
 		if err != nil {
 			return total, unavailable(err)

@@ -1,6 +1,10 @@
 package remuda
 
-import "time"
+import (
+	"time"
+
+	"github.com/remuda-go/remuda/codec"
+)
 
 // Credential is the first axis of a profile: what a client holds. The zero
 // value is not set.
@@ -8,8 +12,8 @@ type Credential uint8
 
 // The credentials.
 const (
-	JWT    Credential = 1 + iota // RFC 7519, signed by the key ring's active key
-	PASETO                       // not built yet
+	JWT    Credential = 1 + iota // RFC 7519
+	PASETO                       // PASETO version 4
 	Opaque                       // not built yet
 )
 
@@ -29,8 +33,8 @@ type Renewal uint8
 // The renewals.
 const (
 	Rotate Renewal = 1 + iota // short access token, rotating refresh token
-	Extend                    // not built yet: one credential, rolling expiry
-	Fixed                     // not built yet: one credential, no renewal
+	Extend                    // one credential that is issued anew while it is used
+	Fixed                     // one credential, no renewal
 )
 
 // Liveness is the fourth axis: who is asked whether a session still lives. The
@@ -41,7 +45,23 @@ type Liveness uint8
 const (
 	LiveStore  Liveness = 1 + iota // the store, on every request: a logout is seen at once
 	LiveExpiry                     // nobody: an access token is good until it expires
-	LiveLog                        // not built yet: the revocation log, without a lookup
+	// LiveLog: the revocation log, which every node holds in memory: no lookup,
+	// and a logout is seen within Config.MaxStaleness, typically milliseconds.
+	LiveLog
+)
+
+// OutagePolicy says how tokens are judged, with liveness LiveLog, by a node that
+// has not heard from the revocation log for longer than Config.MaxStaleness.
+// What the node knows to have ended it refuses in any case.
+type OutagePolicy uint8
+
+// The outage policies.
+const (
+	OutageCheck OutagePolicy = 1 + iota // the store is asked on every request
+	OutageDeny                          // ErrUnavailable
+	// OutageServe accepts until the token expires: for what may be seen by
+	// somebody who has signed out.
+	OutageServe
 )
 
 // ReusePolicy says what happens when a refresh token is used by two parties.
@@ -131,8 +151,8 @@ type Rotation struct {
 	OneAccessToken bool
 }
 
-// Profile is the named policy for one kind of client. Begin with [Web] or [API]
-// and change what you need; a [Manager] copies it.
+// Profile is the named policy for one kind of client. Begin with [Web], [API],
+// [Stateless] or [Local] and change what you need; a [Manager] copies it.
 type Profile struct {
 	Name string // 1 to 64 characters of a-z, 0-9, - and _
 
@@ -140,6 +160,22 @@ type Profile struct {
 	Transport  Transport
 	Renewal    Renewal
 	Liveness   Liveness
+
+	// Recordless keeps nothing of a session: all there is of it is the token. It
+	// needs liveness LiveLog or LiveExpiry and renewal Extend or Fixed. A token
+	// then lives for Idle, and with renewal Fixed for Absolute; Access and
+	// Rotation are not used, and there is no cap, no list of sessions, no
+	// remember-me, and no step-up but by another login.
+	Recordless bool
+
+	// Algorithm signs tokens, with a key of the ring. Zero means [codec.HS256]
+	// for JWT and [codec.V4Local] for PASETO. Tokens under other algorithms of
+	// the same credential are good as long as the ring has their keys.
+	Algorithm codec.Algorithm
+
+	// Outage is for liveness LiveLog. Zero means OutageCheck, or OutageDeny where
+	// there is no record to check.
+	Outage OutagePolicy
 
 	// Audience is the aud claim of access tokens; empty means the issuer.
 	Audience string
@@ -171,7 +207,7 @@ const day = 24 * time.Hour
 func Web() Profile {
 	return Profile{
 		Name:       "web",
-		Credential: JWT, Transport: Cookie, Renewal: Rotate, Liveness: LiveStore,
+		Credential: JWT, Transport: Cookie, Renewal: Rotate, Liveness: LiveLog,
 		Access: 10 * time.Minute, Jitter: 0.05,
 		Idle: 30 * time.Minute, Absolute: 12 * time.Hour,
 		RememberIdle: 14 * day, RememberAbsolute: 30 * day,
@@ -185,11 +221,33 @@ func Web() Profile {
 func API() Profile {
 	return Profile{
 		Name:       "api",
-		Credential: JWT, Transport: Bearer, Renewal: Rotate, Liveness: LiveStore,
+		Credential: JWT, Transport: Bearer, Renewal: Rotate, Liveness: LiveLog,
 		Access: 10 * time.Minute, Jitter: 0.05,
 		Idle: 14 * day, Absolute: 30 * day,
 		MaxSessions: 16, StepUp: 5 * time.Minute,
 		Rotation: Rotation{Grace: 30 * time.Second, Floor: time.Minute},
+	}
+}
+
+// Stateless returns the profile of self-contained tokens that nobody keeps:
+// JWTs in cookies, good for 15 minutes whatever happens. A logout deletes the
+// cookie and ends nothing.
+func Stateless() Profile {
+	return Profile{
+		Name:       "stateless",
+		Credential: JWT, Transport: Cookie, Renewal: Fixed, Liveness: LiveExpiry, Recordless: true,
+		Absolute: 15 * time.Minute, StepUp: 5 * time.Minute,
+	}
+}
+
+// Local returns the profile of a user id in an encrypted token: v4.local PASETOs
+// in cookies, issued anew while they are used, 12 hours at most, 30 minutes
+// idle. Nodes share no sessions, and still learn of a logout from the log.
+func Local() Profile {
+	return Profile{
+		Name:       "local",
+		Credential: PASETO, Transport: Cookie, Renewal: Extend, Liveness: LiveLog, Recordless: true,
+		Idle: 30 * time.Minute, Absolute: 12 * time.Hour, StepUp: 5 * time.Minute,
 	}
 }
 
@@ -204,6 +262,9 @@ func (r Renewal) String() string { return name(r, "unset", "rotate", "extend", "
 
 // String returns the name used in configuration and errors.
 func (l Liveness) String() string { return name(l, "unset", "store", "expiry", "log") }
+
+// String returns the name used in configuration and errors.
+func (o OutagePolicy) String() string { return name(o, "unset", "check", "deny", "serve") }
 
 func name[T ~uint8](v T, names ...string) string {
 	if int(v) < len(names) {

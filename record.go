@@ -28,6 +28,7 @@ type record struct {
 	Claims          string // a JSON object, or empty
 	Device          string
 	Network         string
+	Application     string // since bodyVersion 2
 	AddressHash     [16]byte
 
 	box *keyring.Box // that opened it; nil for a new record
@@ -36,8 +37,9 @@ type record struct {
 // sealKind tells blobs of sessions from other sealed things.
 const sealKind = "session"
 
-// bodyVersion is the version of the layout that body and openBody share.
-const bodyVersion = 1
+// bodyVersion is the version of the layout that body writes. openBody reads the
+// earlier ones too.
+const bodyVersion = 2
 
 // seal makes the row of r.
 func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
@@ -102,7 +104,7 @@ func (r *record) body() []byte {
 	for _, t := range []time.Time{r.GenAt, r.AccessExpires, r.StartedAt, r.AuthenticatedAt} {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 	}
-	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network} {
+	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network, r.Application} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
 		b = append(b, text...)
 	}
@@ -129,8 +131,12 @@ var errBody = errors.New("remuda: the sealed record has an unknown layout")
 
 // openBody reads what body wrote.
 func (r *record) openBody(b []byte) error {
-	if len(b) < bodyFixed || b[0] != bodyVersion || b[1]&^flagsKnown != 0 {
+	if len(b) < bodyFixed || b[0] == 0 || b[0] > bodyVersion || b[1]&^flagsKnown != 0 {
 		return errBody
+	}
+	texts := []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network, &r.Application}
+	if b[0] == 1 {
+		texts = texts[:5]
 	}
 	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0
 	r.Streak = b[2]
@@ -144,7 +150,7 @@ func (r *record) openBody(b []byte) error {
 		*t = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // written the same way
 		b = b[8:]
 	}
-	for _, text := range []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network} {
+	for _, text := range texts {
 		if len(b) < 4 {
 			return errBody
 		}

@@ -16,7 +16,7 @@ const textsAt = bodyFixed
 func sampleRecords() map[string]record {
 	usual := record{
 		StartedAt: time.UnixMicro(1764000000123456).UTC(), AuthenticatedAt: time.UnixMicro(1764000001000000).UTC(),
-		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24",
+		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24", Application: "shop/1",
 		AddressHash: mark{1, 2, 3},
 		state:       state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
@@ -42,6 +42,19 @@ func TestBodyRoundTrip(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v\nwant %+v", name, got, want)
 		}
+	}
+}
+
+// TestBodyOfBefore: a body without the name of an application is read.
+func TestBodyOfBefore(t *testing.T) {
+	t.Parallel()
+	want := sampleRecords()["usual"]
+	want.Application = ""
+	old := want.body()
+	old[0], old = 1, old[:len(old)-4]
+	var got record
+	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }
 
@@ -71,14 +84,14 @@ func TestOpenBodyRefuses(t *testing.T) {
 		refuse("truncated", body[:n])
 	}
 	refuse("prolonged", append(bytes.Clone(body), 0))
-	for _, version := range []byte{0, 2, 255} {
+	for _, version := range []byte{0, 3, 255} {
 		changed := bytes.Clone(body)
 		changed[0] = version
 		refuse("another version", changed)
 	}
 	// Each bit of each length.
 	at := textsAt
-	for range 5 {
+	for range 6 {
 		for bit := range 32 {
 			changed := bytes.Clone(body)
 			n := binary.BigEndian.Uint32(changed[at:])
@@ -110,6 +123,10 @@ func FuzzOpenBody(f *testing.F) {
 			return
 		}
 		want := bytes.Clone(b)
+		if want[0] == 1 { // without the application's name
+			want = append(want, 0, 0, 0, 0)
+			want[0] = bodyVersion
+		}
 		want[1] &= flagKeyOff | flagRecovered | flagRemember
 		if !bytes.Equal(r.body(), want) {
 			t.Errorf("read from %x, written as %x", want, r.body())

@@ -1,6 +1,7 @@
 package remuda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -40,16 +41,17 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	m.touches.flush(ctx, id)
 	facts := readFacts(req.Client.UserAgent)
 	shown := presentation{gen: c.Gen, jti: c.JTI, retryKey: req.RetryKey, hint: facts.hint()}
-	return m.exchange(ctx, id, subject, req, shown)
+	return m.exchange(ctx, id, subject, c.Key, req, shown)
 }
 
 // exchange reads, decides and swaps, and then tells what happened.
-func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, req RefreshRequest, shown presentation) (Grant, error) {
+func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key string, req RefreshRequest, shown presentation) (Grant, error) {
 	var (
-		p   *profile
-		pol policy
-		d   decision
-		now time.Time
+		p         *profile
+		pol       policy
+		d         decision
+		now       time.Time
+		announced EndReason // what the log has been told
 	)
 	r, err := m.change(ctx, id, func(r *record) (bool, error) {
 		p = m.profiles[r.Profile]
@@ -61,8 +63,15 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, re
 			return false, err
 		}
 		pol = p.policy(r, now, m.leeway)
+		if announced != "" && r.EndedAt.IsZero() {
+			r.state = r.state.end(now, announced) // decided and told; only the write was lost
+			return true, nil
+		}
+		if shown.revoked, err = m.revokedRecord(ctx, r, key, now); err != nil {
+			return false, err
+		}
 		d, r.state = decide(r.state, shown, now, pol)
-		return d.write, nil
+		return d.write, m.announceDecision(ctx, r, d, &announced)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Grant{}, ErrTokenInvalid
@@ -72,12 +81,53 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject string, re
 	}
 	if !r.EndedAt.IsZero() {
 		m.touches.forget(id)
+		m.bindings.end(id, r.EndReason)
+		if announced != "" {
+			m.revoked.tombstoned(id)
+		}
 	}
 	m.emitDecision(r, d, req.Client, now)
 	if err := d.error(r); err != nil {
 		return Grant{}, err
 	}
 	return m.grant(p, r, now, pol.access, d.verdict != verdictCurrent)
+}
+
+// revokedRecord reports whether the log has ended a session whose record does not
+// say so yet: after a crash between the two, or while a wide ending is still
+// writing records.
+func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) (bool, error) {
+	if m.revoked == nil || !r.EndedAt.IsZero() {
+		return false, nil
+	}
+	fresh := m.revoked.horizon.Fresh(m.clock.own())
+	t := r.token(key)
+	if m.revoked.horizon.Revoked(&t) {
+		return true, nil
+	}
+	if fresh {
+		return false, nil
+	}
+	err := m.cutOff(ctx, &t, now)
+	if errors.Is(err, ErrSessionEnded) {
+		return true, nil
+	}
+	return false, err
+}
+
+// announceDecision tells the log of a session that a decision is about to end:
+// first the log, then the record. A session that has merely run out needs no
+// telling, since its tokens have too.
+func (m *Manager) announceDecision(ctx context.Context, r *record, d decision, announced *EndReason) error {
+	if !d.write || r.EndedAt.IsZero() || *announced != "" ||
+		r.EndReason == EndIdle || r.EndReason == EndExpired || r.EndReason == EndRevoked {
+		return nil
+	}
+	told, err := m.announceEnd(ctx, &store.Record{ID: r.ID, Profile: r.Profile, Expires: r.Expires}, r.EndReason)
+	if told {
+		*announced = r.EndReason
+	}
+	return err
 }
 
 // error is what a client is told of a verdict; nil if it gets tokens.
@@ -140,6 +190,9 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		p := m.profiles[r.Profile]
 		if p == nil {
 			return false, ErrTokenInvalid
+		}
+		if dead, err := m.revokedRecord(ctx, r, "", now); dead || err != nil {
+			return false, cmp.Or(err, ErrSessionEnded)
 		}
 		r.state = r.stepUp(readFacts(req.Client.UserAgent).hint(), now, p.policy(r, now, m.leeway))
 		r.AuthenticatedAt = now

@@ -8,9 +8,10 @@ type StartRequest struct {
 	Tenant  string // at most 255 bytes, likewise
 	ACR     string // at most 255 bytes
 	AMR     []string
-	// Claims go into every access token of the session. They marshal to JSON;
-	// a name that is, or folds to, a reserved one is an error.
-	Claims   map[string]any
+	// Claims go into every access token of the session: a map or a struct that
+	// marshals to a JSON object; a name that is, or folds to, a reserved one is
+	// an error. See [Claims] for reading them. Nil means none.
+	Claims   any
 	Remember bool // the profile's remember-me lifetimes
 	// Replaces is a session that the same client holds already: it ends as the
 	// new one begins. The zero value means none.
@@ -29,6 +30,9 @@ type AuthenticateRequest struct {
 	// that may not have received it yet, so that this use does not count as
 	// the client's.
 	Relay bool
+	// Outage is used in place of the profile's: what this request risks while
+	// the revocation log is not heard. Zero means the profile's.
+	Outage OutagePolicy
 }
 
 // RefreshRequest presents a refresh token.
@@ -88,4 +92,6 @@ const (
 	EndPasswordChanged EndReason = "password_changed"
 	EndAdmin           EndReason = "admin"
 	EndDisabled        EndReason = "disabled"
+	EndRevoked         EndReason = "revoked" // an entry of the revocation log that was found later
+	EndKeyCompromised  EndReason = "key_compromised"
 )

@@ -95,6 +95,7 @@ type presentation struct {
 	jti      mark
 	retryKey string // the Idempotency-Key, or empty
 	hint     string // coarse client facts, or empty
+	revoked  bool   // the revocation log has ended the session
 }
 
 // policy is a profile's policy with what the manager adds.
@@ -160,6 +161,9 @@ func decide(s state, p presentation, now time.Time, pol policy) (decision, state
 	}
 	if !s.EndedAt.IsZero() {
 		return decision{verdict: verdictEnded}, s
+	}
+	if p.revoked {
+		return decision{verdict: verdictEnded, write: true}, s.end(now, EndRevoked)
 	}
 	if reason, over := s.expired(now); over {
 		return decision{verdict: verdictExpired, write: true}, s.end(now, reason)

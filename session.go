@@ -20,6 +20,9 @@ type Client struct {
 	UserAgent string     // the header, unread; at most 512 bytes of it are looked at
 	Address   netip.Addr // never stored as it is
 	RequestID string     // for events
+	// Application is the client application's own name and version, at most 64
+	// bytes, by which its sessions can be ended: "shop/2.1.0".
+	Application string
 }
 
 // Describe returns what may be kept of a client: its family and platform for
@@ -42,14 +45,19 @@ type Session struct {
 	AuthenticatedAt time.Time // the last time the user proved who they are
 	AccessExpires   time.Time // when the presented access token expires; zero in lists
 
+	// Renew says that the token should be exchanged for a new one soon: with
+	// renewal Extend, once half of its life is over. See [Manager.Extend].
+	Renew bool
+
 	// The remaining fields come from the session's record. Authenticate fills
-	// them with liveness store; with others they are zero there.
+	// the first three where it read one; otherwise they are zero there.
 	LastSeenAt  time.Time
 	IdleExpires time.Time
 	Expires     time.Time
 	Remembered  bool   // in lists and grants
 	Device      string // coarse, for people: "Firefox on Linux"; in lists and grants
 	Network     string // coarse: "192.0.2.0/24"; in lists and grants
+	Application string // see [Client.Application]; in lists and grants
 
 	ACR string   // authentication context class (RFC 9068 section 2.2.1)
 	AMR []string // authentication methods (RFC 8176)

@@ -15,7 +15,7 @@ func (r *record) session() Session {
 		ID: r.ID, Subject: r.Subject, Tenant: r.Tenant, Profile: r.Profile, Gen: r.Gen,
 		StartedAt: r.StartedAt, AuthenticatedAt: r.AuthenticatedAt,
 		LastSeenAt: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
-		Remembered: r.Remember, Device: r.Device, Network: r.Network,
+		Remembered: r.Remember, Device: r.Device, Network: r.Network, Application: r.Application,
 		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims,
 	}
 }
@@ -37,10 +37,23 @@ func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
 	if row.Ended() {
 		return Session{}, endedError(r.EndReason)
 	}
+	if m.heldDead(&r) {
+		return Session{}, ErrSessionEnded
+	}
 	if _, over := r.expired(m.clock.now()); over {
 		return Session{}, ErrSessionExpired
 	}
 	return r.session(), nil
+}
+
+// heldDead reports whether this node has been told by the log that a session
+// ended whose record does not say so yet.
+func (m *Manager) heldDead(r *record) bool {
+	if m.revoked == nil {
+		return false
+	}
+	t := r.token("")
+	return m.revoked.horizon.Revoked(&t)
 }
 
 // Sessions yields the live sessions of a subject in ascending order of id. An
@@ -58,7 +71,7 @@ func (m *Manager) Sessions(ctx context.Context, req SessionsRequest) iter.Seq2[S
 			if err != nil {
 				r = record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, state: columns(&row)}
 			}
-			if _, over := r.expired(now); over || row.Ended() {
+			if _, over := r.expired(now); over || row.Ended() || m.heldDead(&r) {
 				continue
 			}
 			if !yield(r.session(), nil) {
@@ -66,34 +79,6 @@ func (m *Manager) Sessions(ctx context.Context, req SessionsRequest) iter.Seq2[S
 			}
 		}
 	}
-}
-
-// EndAll ends the sessions of a subject that began before it was called, and
-// returns how many it ended. After an error some may have ended; to call it
-// again is harmless.
-func (m *Manager) EndAll(ctx context.Context, req EndAllRequest) (int, error) {
-	if req.Reason == "" {
-		req.Reason = EndLogout
-		if !req.Except.IsZero() {
-			req.Reason = EndLogoutOthers
-		}
-	}
-	ended := 0
-	var failed []error
-	for s, err := range m.Sessions(ctx, SessionsRequest{Tenant: req.Tenant, Subject: req.Subject}) {
-		if err != nil {
-			return ended, errors.Join(append(failed, err)...)
-		}
-		if s.ID == req.Except {
-			continue
-		}
-		if err := m.End(ctx, EndRequest{Session: s.ID, Reason: req.Reason, Client: req.Client}); err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		ended++
-	}
-	return ended, errors.Join(failed...)
 }
 
 func sortByStart(list []Session) {

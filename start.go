@@ -10,8 +10,12 @@ import (
 
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/store"
 )
+
+// maxApplication is the longest [Client.Application] in bytes.
+const maxApplication = 64
 
 // maxCookieToken is the longest token that fits a cookie: browsers keep 4,096
 // bytes of name, value and attributes (RFC 6265 section 6.1).
@@ -25,7 +29,7 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	p, r, err := m.newRecord(&req, now)
+	p, r, err := m.newRecord(&req, startedAt(now))
 	if err != nil {
 		return Grant{}, err
 	}
@@ -37,15 +41,10 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 	if err := m.checkIssued(p, &g); err != nil {
 		return Grant{}, err
 	}
-	row, err := r.seal(m.ring)
-	if err != nil {
-		return Grant{}, unavailable(err)
-	}
-	if err := m.store.Create(ctx, row); err != nil {
-		return Grant{}, unavailable(err)
-	}
-	if err := m.makeRoom(ctx, p, r, req.Client); err != nil {
-		return Grant{}, err
+	if !p.Recordless {
+		if err := m.keep(ctx, p, r, req.Client); err != nil {
+			return Grant{}, err
+		}
 	}
 	m.emit(event.SessionStarted, r, req.Client, now, nil)
 	if !req.Replaces.IsZero() {
@@ -54,6 +53,23 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 		}
 	}
 	return g, nil
+}
+
+// keep stores a new session.
+func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client) error {
+	row, err := r.seal(m.ring)
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := m.store.Create(ctx, row); err != nil {
+		return unavailable(err)
+	}
+	if m.clock.now().Sub(r.StartedAt) > startBound {
+		// A wide ending may have looked already and not have seen it.
+		return errors.Join(fmt.Errorf("%w: the session took too long to be stored", ErrUnavailable),
+			m.End(ctx, EndRequest{Session: r.ID, Reason: EndLimit, Client: client}))
+	}
+	return m.makeRoom(ctx, p, r, client)
 }
 
 // newRecord checks the request and makes the record of the new session.
@@ -66,6 +82,8 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 		return nil, nil, fmt.Errorf("%w: a subject is 1 to %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
 	case !identifier(req.Tenant) || !identifier(req.ACR):
 		return nil, nil, fmt.Errorf("%w: a tenant or level is at most %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
+	case len(req.Client.Application) > maxApplication || !identifier(req.Client.Application):
+		return nil, nil, fmt.Errorf("%w: an application's name is at most %d bytes of UTF-8 without control characters", ErrRequest, maxApplication)
 	case req.Remember && p.RememberAbsolute == 0:
 		return nil, nil, fmt.Errorf("%w: the profile %q offers no remember-me", ErrRequest, req.Profile)
 	}
@@ -82,7 +100,7 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 		Subject: req.Subject, Tenant: req.Tenant, Profile: req.Profile, Version: newVersion(),
 		StartedAt: now, AuthenticatedAt: now, Remember: req.Remember,
 		ACR: req.ACR, AMR: amr, Claims: claims,
-		Device: facts.String(), Network: network(req.Client.Address),
+		Device: facts.String(), Network: network(req.Client.Address), Application: req.Client.Application,
 	}
 	if req.Client.Address.IsValid() {
 		r.AddressHash = m.ring.HashAddress(req.Client.Address)
@@ -90,6 +108,9 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	_, _ = cryptorand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
 	_, _ = cryptorand.Read(r.Seed[:]) // likewise
 	idle, absolute := p.lifetimes(r.Remember)
+	if p.Recordless {
+		idle = p.tokenLife()
+	}
 	r.Gen, r.GenAt, r.WindowAt, r.LastSeen, r.Behind = 1, now, now, now, 1
 	r.Expires = now.Add(absolute)
 	r.IdleExpires = now.Add(idle)
@@ -110,6 +131,9 @@ func (p *profile) lifetimes(remember bool) (idle, absolute time.Duration) {
 // session, in whole seconds, and earlier by a random part, so that clients do
 // not come all at once.
 func (p *profile) accessExpires(r *record, now time.Time) time.Time {
+	if p.Recordless {
+		return earlier(now.Add(p.tokenLife()), r.Expires).Truncate(time.Second)
+	}
 	part := rand.Float64() * p.Jitter //nolint:gosec // no secret: it only spreads clients
 	life := p.Access - time.Duration(part*float64(p.Access))
 	return earlier(now.Add(max(life, time.Second)), r.Expires).Truncate(time.Second)
@@ -130,7 +154,7 @@ func (m *Manager) checkIssued(p *profile, g *Grant) error {
 	}
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
-	if m.codec.Verify(c, codec.Access, access) != nil {
+	if m.codecs.of(p.Credential).Verify(c, codec.Access, access) != nil {
 		return fmt.Errorf("%w: the claims cannot be carried by an access token", ErrRequest)
 	}
 	return nil
@@ -149,7 +173,7 @@ func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, wit
 		AccessExpires: accessExpires, RefreshExpires: r.Expires,
 	}
 	g.Session.AccessExpires = accessExpires
-	if !withRefresh {
+	if !withRefresh || p.Recordless {
 		return g, nil
 	}
 	// iat is when the generation was issued, so that a replay is identical.
@@ -163,7 +187,7 @@ func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, wit
 
 func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, issued, expires time.Time) (string, error) {
 	c.Reset()
-	c.Type, c.Session, c.Gen = typ, r.ID, r.Gen
+	c.Type, c.Session, c.Gen, c.Algorithm = typ, r.ID, r.Gen, p.Algorithm
 	c.IssuedAt, c.Expires = issued.Unix(), expires.Unix()
 	c.Issuer, c.Subject = c.Add(m.issuer), c.Add(r.Subject)
 	if typ == codec.Refresh {
@@ -176,7 +200,7 @@ func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, i
 	if len(c.Payload) > codec.MaxToken {
 		return "", fmt.Errorf("%w: the claims are too long for a token", ErrRequest)
 	}
-	token, err := m.codec.Sign(nil, c)
+	token, err := m.codecs.of(p.Credential).Sign(nil, c)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrRequest, err)
 	}
@@ -231,9 +255,11 @@ func (m *Manager) others(ctx context.Context, own *record) ([]Session, error) {
 }
 
 // End ends a session. It is idempotent: a session that has ended, or that is
-// not known, is none of its errors. When it returns nil nothing accepts the
-// session any more where liveness is store, and no refresh anywhere; it returns
-// [ErrUnavailable] if it cannot say so.
+// not known, is none of its errors. When it returns nil no refresh succeeds any
+// more; this node refuses the session, and the others where liveness is LiveStore
+// at once, and where it is LiveLog after Config.MaxStaleness at the latest. It
+// returns [ErrUnavailable] if it cannot say so: then it may have happened, and to
+// call it again is harmless.
 func (m *Manager) End(ctx context.Context, req EndRequest) error {
 	if req.Reason == "" {
 		req.Reason = EndLogout
@@ -243,27 +269,84 @@ func (m *Manager) End(ctx context.Context, req EndRequest) error {
 		return err
 	}
 	defer leave()
+	row, err := m.store.Get(ctx, req.Session)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return m.endRecordless(ctx, req)
+	case err != nil:
+		return unavailable(err)
+	case row.Ended():
+		return nil
+	}
+	announced, err := m.announceEnd(ctx, &row, req.Reason)
+	if err != nil {
+		return err
+	}
+	ended, err := m.endRecord(ctx, req.Session, req)
+	if err != nil {
+		return err
+	}
+	if announced && ended {
+		m.revoked.tombstoned(req.Session)
+	}
+	m.bindings.end(req.Session, req.Reason)
+	return nil
+}
+
+// announceEnd tells the log of a session that has a record: first the log, then
+// the record, so that after a crash in between the session is dead everywhere and
+// the next touch of it writes the record. It reports whether it told it.
+func (m *Manager) announceEnd(ctx context.Context, row *store.Record, reason EndReason) (bool, error) {
+	if p := m.profiles[row.Profile]; m.revoked == nil || p != nil && p.Liveness != LiveLog {
+		return false, nil
+	}
+	return true, m.revoked.announce(ctx, m.revoked.sessionEntry(row.ID, reason, m.clock.now(), row.Expires))
+}
+
+// endRecordless ends a session of which nothing but its token is known, if there
+// are such sessions.
+func (m *Manager) endRecordless(ctx context.Context, req EndRequest) error {
+	var until time.Time
 	now := m.clock.now()
-	for range swapAttempts {
-		row, err := m.store.Get(ctx, req.Session)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return unavailable(err)
-		}
-		if row.Ended() {
-			return nil
-		}
-		done, err := m.endRow(ctx, &row, req, now)
-		if done || err != nil {
-			return err
-		}
-		if err := pause(ctx); err != nil {
-			return unavailable(err)
+	for _, p := range m.profiles {
+		if p.Recordless && p.Liveness == LiveLog {
+			until = later(until, now.Add(p.tokenLife()+m.leeway+m.revoked.staleness))
 		}
 	}
-	return fmt.Errorf("%w: the session is being changed by others", ErrUnavailable)
+	if until.IsZero() || m.revoked.horizon.Revoked(&revocation.Token{Session: req.Session}) {
+		return nil
+	}
+	if err := m.revoked.announce(ctx, m.revoked.sessionEntry(req.Session, req.Reason, now, until)); err != nil {
+		return err
+	}
+	m.bindings.end(req.Session, req.Reason)
+	m.emit(event.SessionEnded, &record{ID: req.Session}, req.Client, now, func(e *event.Event) { e.Reason = string(req.Reason) })
+	return nil
+}
+
+// endRecord makes a record a tombstone, and reports whether this call did. One
+// that is gone or has ended is no error.
+func (m *Manager) endRecord(ctx context.Context, id SessionID, req EndRequest) (bool, error) {
+	for range swapAttempts {
+		row, err := m.store.Get(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, unavailable(err)
+		}
+		if row.Ended() {
+			return false, nil
+		}
+		done, err := m.endRow(ctx, &row, req, m.clock.now())
+		if done || err != nil {
+			return done, err
+		}
+		if err := pause(ctx); err != nil {
+			return false, unavailable(err)
+		}
+	}
+	return false, fmt.Errorf("%w: the session is being changed by others", ErrUnavailable)
 }
 
 // endRow makes a row a tombstone; false says that somebody else changed it. It

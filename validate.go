@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/store"
 )
 
 const (
@@ -18,6 +19,8 @@ const (
 	maxAccess     = day
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
+
+	maxMaxStaleness = time.Minute
 )
 
 var profileName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
@@ -46,6 +49,7 @@ func (cfg *Config) validate() error {
 	p.check(identifier(cfg.Issuer), "Issuer", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
 	p.check(cfg.Leeway >= 0 && cfg.Leeway <= maxLeeway, "Leeway", "is %v; it must lie between 0 and %v", cfg.Leeway, maxLeeway)
 	p.check(len(cfg.Profiles) > 0, "Profiles", "at least one is required")
+	p.check(cfg.MaxStaleness >= 0 && cfg.MaxStaleness <= maxMaxStaleness, "MaxStaleness", "is %v; it must lie between 0 and %v", cfg.MaxStaleness, maxMaxStaleness)
 	seen := map[string]bool{}
 	for i := range cfg.Profiles {
 		pr := &cfg.Profiles[i]
@@ -55,6 +59,7 @@ func (cfg *Config) validate() error {
 		p.check(!seen[pr.Name], field, "the name is taken by another profile")
 		seen[pr.Name] = true
 		pr.validate(&p, field)
+		cfg.validateFor(&p, pr, field)
 	}
 	if len(p.list) > 0 {
 		return &ConfigError{Problems: p.list}
@@ -62,14 +67,44 @@ func (cfg *Config) validate() error {
 	return nil
 }
 
+// validateFor checks that store and ring have what a profile needs.
+func (cfg *Config) validateFor(p *problems, pr *Profile, field string) {
+	if _, ok := cfg.Store.(store.Log); !ok && cfg.Store != nil {
+		p.check(pr.Liveness != LiveLog, field+".Liveness", "%v needs a store with a revocation log; this one (%T) has none", LiveLog, cfg.Store)
+	}
+	if alg := pr.algorithm(); cfg.Keys != nil && slices.Contains(algorithms[pr.Credential], alg) {
+		p.check(signs(cfg.Keys.KeySet(), alg), field+".Algorithm", "the key ring has no key that signs %s", alg)
+	}
+}
+
+// algorithm is what signs the profile's tokens, or "" if nothing can.
+func (pr *Profile) algorithm() codec.Algorithm {
+	if pr.Algorithm != "" {
+		return pr.Algorithm
+	}
+	if of := algorithms[pr.Credential]; len(of) > 0 {
+		return of[0]
+	}
+	return ""
+}
+
+func signs(set *codec.KeySet, alg codec.Algorithm) bool {
+	return slices.ContainsFunc(set.Keys, func(k codec.Key) bool { return k.Algorithm == alg && k.Sign })
+}
+
 func (pr *Profile) validate(p *problems, field string) {
 	pr.validateAxes(p, field)
+	p.check(pr.Outage <= OutageServe, field+".Outage", "has the unknown value %d", pr.Outage)
 	p.check(identifier(pr.Audience), field+".Audience", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
-	p.check(pr.Access >= time.Second && pr.Access <= maxAccess, field+".Access", "is %v; it must lie between a second and %v", pr.Access, maxAccess)
 	p.check(pr.Jitter >= 0 && pr.Jitter <= 0.5, field+".Jitter", "is %v; it must lie between 0 and 0.5", pr.Jitter)
+	p.check(pr.StepUp >= 0, field+".StepUp", "is %v; it must not be negative", pr.StepUp)
+	if pr.Recordless {
+		pr.validateRecordless(p, field)
+		return
+	}
+	p.check(pr.Access >= time.Second && pr.Access <= maxAccess, field+".Access", "is %v; it must lie between a second and %v", pr.Access, maxAccess)
 	p.check(pr.MaxSessions >= 0, field+".MaxSessions", "is %d; it must not be negative", pr.MaxSessions)
 	p.check(pr.AtLimit <= LimitRefuse, field+".AtLimit", "has the unknown value %d", pr.AtLimit)
-	p.check(pr.StepUp >= 0, field+".StepUp", "is %v; it must not be negative", pr.StepUp)
 	pr.validateLifetimes(p, field, "Idle", "Absolute", pr.Idle, pr.Absolute)
 	if pr.RememberIdle != 0 || pr.RememberAbsolute != 0 {
 		pr.validateLifetimes(p, field, "RememberIdle", "RememberAbsolute", pr.RememberIdle, pr.RememberAbsolute)
@@ -77,14 +112,43 @@ func (pr *Profile) validate(p *problems, field string) {
 	pr.Rotation.validate(p, field+".Rotation")
 }
 
-// validateAxes names what is not set and refuses by name what is not built.
+// validateAxes names what is not set, what is not built, and what cannot work
+// together.
 func (pr *Profile) validateAxes(p *problems, field string) {
-	axis(p, field+".Credential", pr.Credential, Opaque, JWT)
+	axis(p, field+".Credential", pr.Credential, Opaque, JWT, PASETO)
 	axis(p, field+".Transport", pr.Transport, Bearer, Cookie, Bearer)
-	axis(p, field+".Renewal", pr.Renewal, Fixed, Rotate)
-	axis(p, field+".Liveness", pr.Liveness, LiveLog, LiveStore, LiveExpiry)
+	axis(p, field+".Renewal", pr.Renewal, Fixed, Rotate, Extend, Fixed)
+	axis(p, field+".Liveness", pr.Liveness, LiveLog, LiveStore, LiveExpiry, LiveLog)
+	p.check(pr.Algorithm == "" || slices.Contains(algorithms[pr.Credential], pr.Algorithm), field+".Algorithm",
+		"%q does not sign credentials of kind %v", pr.Algorithm, pr.Credential)
 	p.check(!pr.Rotation.OneAccessToken || pr.Liveness == LiveStore, field+".Rotation.OneAccessToken",
 		"needs liveness %v: no other sees on every request which generation is the newest", LiveStore)
+	if !pr.Recordless && (pr.Renewal == Extend || pr.Renewal == Fixed) {
+		p.add(field+".Renewal", "%v is built for Recordless profiles only", pr.Renewal)
+	}
+}
+
+// algorithms are those that sign a credential; the first is the default.
+var algorithms = map[Credential][]codec.Algorithm{
+	JWT:    {codec.HS256, codec.EdDSA, codec.ES256},
+	PASETO: {codec.V4Local, codec.V4Public},
+}
+
+// validateRecordless refuses what only a record could give.
+func (pr *Profile) validateRecordless(p *problems, field string) {
+	p.check(pr.Renewal != Rotate, field+".Renewal", "%v needs a record of which generation is the newest", Rotate)
+	p.check(pr.Liveness != LiveStore, field+".Liveness", "%v needs a record to ask for", LiveStore)
+	p.check(pr.Outage != OutageCheck, field+".Outage", "%v needs a record to check; choose %v or %v", OutageCheck, OutageDeny, OutageServe)
+	p.check(pr.MaxSessions == 0, field+".MaxSessions", "is %d; sessions cannot be counted without records", pr.MaxSessions)
+	p.check(pr.RememberIdle == 0 && pr.RememberAbsolute == 0, field+".RememberIdle", "a session without a record is not remembered: use another profile with longer lifetimes")
+	p.check(pr.Access == 0, field+".Access", "is %v; without a record a token lives for Idle, or for Absolute", pr.Access)
+	p.check(pr.Rotation == Rotation{}, field+".Rotation", "nothing rotates without a record")
+	p.check(pr.Absolute >= time.Second, field+".Absolute", "is %v; it must be at least a second", pr.Absolute)
+	if pr.Renewal == Fixed {
+		p.check(pr.Idle == 0, field+".Idle", "is %v; with renewal %v a token lives for Absolute", pr.Idle, Fixed)
+	} else {
+		p.check(pr.Idle >= 2*time.Second && pr.Idle <= pr.Absolute, field+".Idle", "is %v; it must lie between two seconds and Absolute = %v", pr.Idle, pr.Absolute)
+	}
 }
 
 func axis[T interface {
@@ -132,23 +196,6 @@ func identifier(s string) bool {
 		}
 	}
 	return true
-}
-
-// encodeClaims writes an application's claims as a JSON object, or "" for none.
-func encodeClaims(claims map[string]any) (string, error) {
-	if len(claims) == 0 {
-		return "", nil
-	}
-	for name := range claims {
-		if !codec.AppName([]byte(name)) {
-			return "", fmt.Errorf("%w: the claim name %q is reserved or not 1 to 64 plain ASCII characters", ErrRequest, name)
-		}
-	}
-	text, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("%w: the claims do not marshal: %w", ErrRequest, err)
-	}
-	return string(text), nil
 }
 
 // encodeAMR writes authentication methods as a JSON array, or "" for none.

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
 	"github.com/remuda-go/remuda/store/memstore"
 )
 
@@ -70,14 +72,30 @@ func TestValidate(t *testing.T) {
 		{"Profiles[0].Name", func(_ *Config, p *Profile) { p.Name = "Web" }},
 		{"Profiles[0].Name", func(_ *Config, p *Profile) { p.Name = strings.Repeat("a", 65) }},
 		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = 0 }},
-		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = PASETO }},
 		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = Opaque }},
 		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = 9 }},
 		{"Profiles[web].Transport", func(_ *Config, p *Profile) { p.Transport = 0 }},
 		{"Profiles[web].Transport", func(_ *Config, p *Profile) { p.Transport = 9 }},
 		{"Profiles[web].Renewal", func(_ *Config, p *Profile) { p.Renewal = Extend }},
 		{"Profiles[web].Renewal", func(_ *Config, p *Profile) { p.Renewal = Fixed }},
-		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { p.Liveness = LiveLog }},
+		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { p.Liveness = 0 }},
+		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { p.Liveness = 9 }},
+		{"Profiles[web].Liveness", func(c *Config, _ *Profile) { c.Store, c.Profiles = noLog{c.Store}, c.Profiles[:1] }},
+		{"Profiles[web].Outage", func(_ *Config, p *Profile) { p.Outage = 9 }},
+		{"Profiles[web].Algorithm", func(_ *Config, p *Profile) { p.Algorithm = codec.V4Local }},
+		{"MaxStaleness", func(c *Config, _ *Profile) { c.MaxStaleness = -1 }},
+		{"MaxStaleness", func(c *Config, _ *Profile) { c.MaxStaleness = time.Minute + 1 }},
+		{"Profiles[web].Renewal", func(_ *Config, p *Profile) { recordless(p); p.Renewal = Rotate }},
+		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { recordless(p); p.Liveness = LiveStore }},
+		{"Profiles[web].Outage", func(_ *Config, p *Profile) { recordless(p); p.Outage = OutageCheck }},
+		{"Profiles[web].MaxSessions", func(_ *Config, p *Profile) { recordless(p); p.MaxSessions = 1 }},
+		{"Profiles[web].RememberIdle", func(_ *Config, p *Profile) { recordless(p); p.RememberIdle = day }},
+		{"Profiles[web].Access", func(_ *Config, p *Profile) { recordless(p); p.Access = time.Minute }},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Grace = 1 }},
+		{"Profiles[web].Absolute", func(_ *Config, p *Profile) { recordless(p); p.Renewal, p.Idle, p.Absolute = Fixed, 0, 1 }},
+		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Renewal = Fixed }},
+		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Idle = 0 }},
+		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Idle = 13 * time.Hour }},
 		{"Profiles[web].Audience", func(_ *Config, p *Profile) { p.Audience = "\x7f" }},
 		{"Profiles[web].Access", func(_ *Config, p *Profile) { p.Access = time.Second - 1 }},
 		{"Profiles[web].Jitter", func(_ *Config, p *Profile) { p.Jitter = -0.1 }},
@@ -113,13 +131,23 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// noLog is a store without a revocation log.
+type noLog struct{ store.Store }
+
+// recordless makes a profile one that keeps no records.
+func recordless(p *Profile) {
+	name := p.Name
+	*p = Local()
+	p.Name, p.Credential = name, JWT
+}
+
 func TestUnbuiltAxesAreNamed(t *testing.T) {
 	t.Parallel()
 	cfg := validConfig(t)
 	p := &cfg.Profiles[0]
-	p.Credential, p.Renewal, p.Liveness = PASETO, Extend, LiveLog
+	p.Credential, p.Renewal = Opaque, Extend
 	err := cfg.validate()
-	for _, want := range []string{"paseto is not built yet", "extend is not built yet", "log is not built yet"} {
+	for _, want := range []string{"opaque is not built yet", "extend is built for Recordless profiles only"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
@@ -134,7 +162,18 @@ func TestEncodeClaims(t *testing.T) {
 	if text, err := encodeClaims(map[string]any{"b": 1, "a": "<x>"}); text != `{"a":"\u003cx\u003e","b":1}` || err != nil {
 		t.Errorf("two: %s, %v", text, err)
 	}
-	for _, bad := range []map[string]any{{"sub": 1}, {"SUB": 1}, {"ſub": 1}, {"": 1}, {"a": make(chan int)}, {"a": math.NaN()}} {
+	if text, err := encodeClaims(struct {
+		Name string `json:"name"`
+	}{"Alice"}); text != `{"name":"Alice"}` || err != nil {
+		t.Errorf("a struct: %s, %v", text, err)
+	}
+	for _, none := range []any{map[string]any{}, struct{}{}, (*struct{})(nil), map[string]any(nil)} {
+		if text, err := encodeClaims(none); text != "" || err != nil {
+			t.Errorf("%#v: %q, %v", none, text, err)
+		}
+	}
+	type m = map[string]any
+	for _, bad := range []any{m{"sub": 1}, m{"SUB": 1}, m{"ſub": 1}, m{"": 1}, m{"a": make(chan int)}, m{"a": math.NaN()}, "text", []int{1}, 7, struct{ Sub string }{"x"}} {
 		if _, err := encodeClaims(bad); !errors.Is(err, ErrRequest) {
 			t.Errorf("%v: %v", bad, err)
 		}

@@ -4,10 +4,15 @@
 // A [Horizon] follows a [store.Log] and knows how far it has come: the instant up
 // to which its view is complete. As long as that is young enough a token is judged
 // by what is held here; after that the caller decides what an outage means.
+//
+// What is held only refuses, and it never refuses a token that no entry was
+// about. It may refuse longer than an entry asked for: an entry past its end
+// costs a little memory until a sweep finds it, and concerns no token any more.
 package revocation
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,6 +21,10 @@ import (
 
 // DefaultMaxStaleness is how old a horizon may be where nothing else is said.
 const DefaultMaxStaleness = 2 * time.Second
+
+// addAtOnce is how many entries are applied under one hold of the lock, so that
+// [Horizon.Add] waits for microseconds beside a follower that catches up.
+const addAtOnce = 128
 
 // Config is what a [Horizon] is made of.
 type Config struct {
@@ -30,8 +39,14 @@ type Config struct {
 	// [DefaultMaxStaleness].
 	MaxStaleness time.Duration
 	// Notify is told of each entry after it has taken effect, in the order of the
-	// log; of some twice. It must not block. Nil means nobody.
+	// log; of those that this node added, twice: in [Horizon.Add], and in their
+	// place in the log. Calls come one at a time. It must not block, and must not
+	// call Add. Nil means nobody.
 	Notify func(store.Entry)
+	// OnError is told why following the log was interrupted, each time, and of
+	// entries that this version cannot read. It is called by [Horizon.Run] and
+	// Add; it must not block, and must not call the horizon. Nil means nobody.
+	OnError func(error)
 }
 
 // Token is what is asked of a token.
@@ -45,113 +60,170 @@ type Token struct {
 }
 
 // Horizon is a node's view of the revocation log. Its methods are safe for
-// concurrent use.
+// concurrent use. One writer at a time holds a lock; [Horizon.Revoked],
+// [Horizon.Fresh] and [Horizon.Staleness] take none and never wait.
 type Horizon struct {
-	cfg Config
+	cfg      Config
+	sessions idSet
+	wide     wideSet
+	marks    marks
 
-	mu      sync.RWMutex
-	entries map[store.ID]store.Entry
-	asOf    time.Time
+	caughtUp chan struct{} // closed when the view was complete for the first time
+
+	_ [64]byte // readers share no cache line with the locks
+
+	// telling is held during Notify, so that calls come one at a time.
+	telling sync.Mutex
+
+	// mu is held by who changes anything; it guards what follows, and makes the
+	// holder the one writer of sessions, wide and marks.
+	mu       sync.Mutex
+	at       store.Cursor
+	expiry   expiry
+	degraded degraded
+	own      recent // entries that came through Add
+	followed recent // entries that came through the log
+	swept    int    // ticks of the sweep
+	read     uint64
+	latency  latency
 }
 
 // New returns a horizon that holds nothing and is infinitely stale. Start it
-// with [Horizon.Run].
+// with [Horizon.Run]. It panics if something that is required is missing.
 func New(cfg Config) *Horizon {
+	if cfg.Log == nil || cfg.Now == nil || cfg.StoreTime == nil {
+		panic("revocation: Log, Now and StoreTime are required")
+	}
 	if cfg.MaxStaleness == 0 {
 		cfg.MaxStaleness = DefaultMaxStaleness
 	}
-	return &Horizon{cfg: cfg, entries: map[store.ID]store.Entry{}}
+	h := &Horizon{cfg: cfg, caughtUp: make(chan struct{})}
+	now := cfg.Now()
+	h.sessions.init()
+	h.wide.init()
+	h.marks.init(now)
+	h.expiry.init(now, cfg.StoreTime())
+	h.degraded.last = now
+	return h
 }
 
-// Run follows the log until ctx ends. When the log fails it goes on from where
-// it was, as soon as it can.
-func (h *Horizon) Run(ctx context.Context) {
-	var at store.Cursor
-	for ctx.Err() == nil {
-		for b, err := range h.cfg.Log.Follow(ctx, at, h.cfg.Now) {
-			if err != nil {
-				break
-			}
-			h.Add(b.Entries...)
-			at = b.Next
-			h.mu.Lock()
-			if b.AsOf.After(h.asOf) {
-				h.asOf = b.AsOf
-			}
-			h.mu.Unlock()
+// Revoked reports whether an entry that is held ends this token. It asks nobody,
+// takes no lock and allocates nothing. Once Add has returned, or a mark that lies
+// behind an entry's Append has been reached, it sees the entry. Whether the view
+// is complete is another question: see [Horizon.Fresh].
+func (h *Horizon) Revoked(t *Token) bool {
+	return h.sessions.has(&t.Session) || h.wide.any() && h.wide.ends(t)
+}
+
+// Add puts entries into effect that this node has appended itself, before it
+// returns. They come again from the log, before or after; that changes nothing.
+func (h *Horizon) Add(entries ...store.Entry) {
+	for len(entries) > 0 {
+		n := min(len(entries), addAtOnce)
+		h.mu.Lock()
+		for i := range entries[:n] {
+			h.apply(&entries[i], h.followed.has(entries[i].ID))
+			h.own.add(entries[i].ID)
+		}
+		h.mu.Unlock()
+		h.tell(entries[:n])
+		entries = entries[n:]
+	}
+}
+
+// apply puts one entry into effect. One that was seen before refuses as it did,
+// and no longer: what settled it may have come between.
+func (h *Horizon) apply(e *store.Entry, seen bool) {
+	switch e.Scope {
+	case store.ScopeSession:
+		h.applySession(e, seen)
+	case store.ScopeSubject, store.ScopeTenant, store.ScopeProfile, store.ScopeKey, store.ScopeEverything:
+		if until := seconds(e.Until); !expired(until, h.expiry.now) {
+			h.wide.put(e, until)
+		}
+	case store.ScopeChanged: // ends nothing
+	case store.ScopeSettled:
+		h.settle(e)
+	default:
+		h.complain(fmt.Errorf("revocation: entry %v has the unknown scope %d: it has no effect here", e.ID, e.Scope))
+	}
+}
+
+func (h *Horizon) applySession(e *store.Entry, seen bool) {
+	if len(e.Target) != len(store.ID{}) {
+		h.complain(fmt.Errorf("revocation: entry %v names a session by %d bytes: it has no effect here", e.ID, len(e.Target)))
+		return
+	}
+	id, until := store.ID([]byte(e.Target)), seconds(e.Until)
+	if !expired(until, h.expiry.now) {
+		h.sessions.put(&id, until, !seen, h.expiry.now)
+	}
+}
+
+// settle shortens the time for which the entries need be kept that are meant.
+func (h *Horizon) settle(e *store.Entry) {
+	until := seconds(e.Until)
+	for rest := e.Target; len(rest) >= len(store.ID{}); rest = rest[len(store.ID{}):] {
+		id := store.ID([]byte(rest[:len(store.ID{})]))
+		if !h.sessions.shorten(&id, until) {
+			h.wide.settle(&id, until)
 		}
 	}
 }
 
-// Add puts entries into effect that this node has appended itself.
-func (h *Horizon) Add(entries ...store.Entry) {
-	for _, e := range entries {
-		h.mu.Lock()
-		h.entries[e.ID] = e
-		h.mu.Unlock()
-		if h.cfg.Notify != nil {
-			h.cfg.Notify(e)
-		}
+// tell tells Notify.
+func (h *Horizon) tell(entries []store.Entry) {
+	if h.cfg.Notify == nil {
+		return
+	}
+	h.telling.Lock()
+	defer h.telling.Unlock()
+	for i := range entries {
+		h.cfg.Notify(entries[i])
+	}
+}
+
+// complain tells OnError.
+func (h *Horizon) complain(err error) {
+	if h.cfg.OnError != nil {
+		h.cfg.OnError(err)
+	}
+}
+
+// CaughtUp returns a channel that is closed once the view has been complete for
+// the first time. A node that judges tokens before that knows nothing: it is not
+// ready. [Stats].Read tells how far it has come.
+func (h *Horizon) CaughtUp() <-chan struct{} { return h.caughtUp }
+
+// Ready reports whether CaughtUp is closed.
+func (h *Horizon) Ready() bool {
+	select {
+	case <-h.caughtUp:
+		return true
+	default:
+		return false
 	}
 }
 
 // Staleness returns how long ago the view was complete, at an instant of
 // Config.Now: by the larger of what the monotonic and the wall clock say, since
-// the first stands still while a machine is suspended.
-func (h *Horizon) Staleness(now time.Time) time.Duration {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return max(now.Sub(h.asOf), now.Round(0).Sub(h.asOf.Round(0)))
-}
+// the first stands still while a machine is suspended and the second can be set
+// back. It is [math.MaxInt64] before the view is complete for the first time.
+func (h *Horizon) Staleness(now time.Time) time.Duration { return max(0, h.marks.age(now)) }
 
 // Fresh reports whether the view at an instant of Config.Now is young enough to
-// judge by.
-func (h *Horizon) Fresh(now time.Time) bool { return h.Staleness(now) <= h.cfg.MaxStaleness }
+// judge by. The instant is when the decision began: a process that was paused
+// since then decides as of then, and the next request sees that time has passed.
+func (h *Horizon) Fresh(now time.Time) bool { return h.marks.age(now) <= h.cfg.MaxStaleness }
 
-// Revoked reports whether an entry that is held ends this token. It asks nobody,
-// takes no lock and allocates nothing. Whether the view is complete is another
-// question: see [Horizon.Fresh].
-func (h *Horizon) Revoked(t *Token) bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	for _, e := range h.entries {
-		if e.Scope == store.ScopeSession && e.Target == string(t.Session[:]) {
-			return true
-		}
-		wide := t.Started < e.Before.UnixMilli() && (e.From.IsZero() || t.Started >= e.From.UnixMilli()) && e.Except != t.Session
-		switch {
-		case e.Scope == store.ScopeSubject && wide && e.Target == t.Subject && e.Tenant == t.Tenant,
-			e.Scope == store.ScopeTenant && wide && e.Target == t.Tenant,
-			e.Scope == store.ScopeProfile && wide && e.Target == t.Profile,
-			e.Scope == store.ScopeEverything && wide,
-			e.Scope == store.ScopeKey && e.Target == t.Key:
-			return true
-		}
-	}
-	return false
-}
-
-// Stats is what a horizon tells of itself.
-type Stats struct {
-	Sessions int // entries held for single sessions
-	Wide     int // entries held for more
-	Bytes    int // of memory that the sessions take
-	// Latency counts how long entries of other nodes took from their append to
-	// their effect here, by the upper bounds of LatencyBounds, and those beyond.
-	Latency    [len(LatencyBounds) + 1]uint64
-	LatencySum time.Duration
-}
-
-// LatencyBounds are the upper bounds of [Stats].Latency.
-var LatencyBounds = [...]time.Duration{
-	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
-	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
-	time.Second, 2 * time.Second, 5 * time.Second,
-}
-
-// Stats returns the present figures.
-func (h *Horizon) Stats() Stats {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return Stats{Wide: len(h.entries)}
+// Run follows the log until ctx ends. When the log fails, or is silent for too
+// long, it goes on from where it was, as soon as it can. Meanwhile it lets entries
+// fall off that nobody needs. It must not run twice at once.
+func (h *Horizon) Run(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { h.keepSweeping(ctx) })
+	h.keepFollowing(ctx)
+	stop()
+	sweeping.Wait()
 }

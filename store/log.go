@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Scope says what an [Entry] is about.
@@ -33,7 +37,8 @@ func (s Scope) String() string {
 // Entry is one thing in the revocation log: that sessions or tokens have ended,
 // said to every node. The log can only end; nothing in it restores a session.
 //
-// Instants are kept to the microsecond, as in [Record].
+// Instants are kept to the microsecond and strings are text, as in [Record];
+// only the ids in Target are not.
 type Entry struct {
 	ID ID // names the entry: 128 random bits
 
@@ -46,7 +51,7 @@ type Entry struct {
 	// end has been written into the records, so that only tokens issued before
 	// are left to refuse.
 	Target string
-	Tenant string // of the subject; for ScopeSubject and ScopeChanged
+	Tenant string // of the subject, at most 255 bytes; for ScopeSubject and ScopeChanged
 
 	// For the scopes that are wider than a session: those that began at or after
 	// From (zero: since ever) and before Before are dead, all but Except. For
@@ -64,6 +69,39 @@ type Entry struct {
 
 // MaxSettled is how many ids an entry of [ScopeSettled] holds at most.
 const MaxSettled = 255
+
+// Check says why no log takes the entry, or returns nil. Drivers call it before
+// they append anything.
+func (e *Entry) Check() error {
+	switch {
+	case e.Scope < ScopeSession || e.Scope > ScopeSettled:
+		return fmt.Errorf("store: an entry has the unknown scope %d", e.Scope)
+	case !e.targetFits():
+		return fmt.Errorf("store: a target of %d bytes does not fit the scope %v", len(e.Target), e.Scope)
+	case len(e.Tenant) > 255 || !isText(e.Tenant):
+		return errors.New("store: the tenant of an entry is too long or is not text")
+	case len(e.Reason) > 64 || !isText(e.Reason):
+		return errors.New("store: the reason of an entry is too long or is not text")
+	}
+	return nil
+}
+
+func (e *Entry) targetFits() bool {
+	n := len(e.Target)
+	switch e.Scope {
+	case ScopeSession:
+		return n == len(ID{})
+	case ScopeSettled:
+		return n > 0 && n%len(ID{}) == 0 && n <= MaxSettled*len(ID{})
+	case ScopeEverything:
+		return n == 0
+	default:
+		return n <= 255 && isText(e.Target)
+	}
+}
+
+// isText reports whether every backend can keep s as text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // Cursor is a place in a log: behind the entries delivered so far. It is the
 // driver's own text; the empty one is the beginning. It stays good over restarts
@@ -86,13 +124,14 @@ type Batch struct {
 // Log is implemented by stores that also keep the revocation log: an ordered,
 // durable list to which all nodes append and which all nodes follow.
 type Log interface {
-	// Append adds the entries in this order, all or none. When it returns nil
-	// they are as durable as the backend can make them, and every follower is
-	// delivered them soon. After an error other than of a bad entry they may
-	// have been added; to append the same again (with the same ID) is harmless
-	// and may leave them in the log twice. A driver that can shortens Until of
-	// the entries that an entry of ScopeSettled is about, so that Truncate finds
-	// them; Until never grows.
+	// Append adds the entries in this order, all or none; none if one of them
+	// fails [Entry.Check]. When it returns nil they are as durable as the backend
+	// can make them, and every follower is delivered them soon. After an error
+	// other than of a bad entry they may have been added; to append the same
+	// again (with the same ID) is harmless and may leave them in the log twice.
+	//
+	// A driver that can shortens Until of the entries that an entry of
+	// ScopeSettled is about, so that Truncate finds them; Until never grows.
 	Append(ctx context.Context, entries ...Entry) error
 
 	// Follow yields what is in the log behind the cursor and then what is
@@ -107,7 +146,8 @@ type Log interface {
 	//
 	// An error is yielded once, as the last pair; the follower then calls Follow
 	// again with its last cursor. When ctx ends, its error is yielded. Entries
-	// removed by Truncate meanwhile may be left out.
+	// removed by Truncate meanwhile may be left out. A cursor that this log
+	// cannot have made is an error: to follow from it would leave a gap.
 	Follow(ctx context.Context, after Cursor, now func() time.Time) iter.Seq2[Batch, error]
 
 	// Truncate removes at most limit entries whose Until lies before the given

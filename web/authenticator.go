@@ -26,7 +26,7 @@ type Identity struct {
 	AMR []string
 	// Claims go into the access token as they are: they marshal to JSON, and
 	// their names may not take, nor fold to, a reserved claim name.
-	Claims map[string]any
+	Claims any
 }
 
 // The errors that an Authenticator returns. Any other error means that it could

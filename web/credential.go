@@ -92,7 +92,7 @@ func worse(a, b error) error {
 func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, remuda.Transport, error) {
 	use := func(token string, t remuda.Transport) (*remuda.Session, error) {
 		return h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{
-			Token: token, Transport: t, Passive: rule.Passive, Relay: h.relayed(r),
+			Token: token, Transport: t, Passive: rule.Passive, Relay: h.relayed(r), Outage: rule.Outage,
 		})
 	}
 	token, ok, err := bearer(r)

@@ -87,6 +87,18 @@ func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.
 	return err
 }
 
+// authenticatedAgain keeps the session. One without a record cannot be kept: it
+// is replaced by one that begins now.
+func (h *Handler) authenticatedAgain(r *http.Request, s *remuda.Session, who *Identity, client remuda.Client) (remuda.Grant, error) {
+	if p, _ := h.manager.Profile(s.Profile); p.Recordless {
+		return h.manager.Start(r.Context(), remuda.StartRequest{
+			Profile: s.Profile, Subject: who.Subject, Tenant: who.Tenant,
+			ACR: who.ACR, AMR: who.AMR, Claims: who.Claims, Replaces: s.ID, Client: client,
+		})
+	}
+	return h.manager.StepUp(r.Context(), remuda.StepUpRequest{Session: s.ID, ACR: who.ACR, AMR: who.AMR, Client: client})
+}
+
 // stepUpBody is what a step-up sends.
 type stepUpBody struct {
 	Password string `json:"password"`
@@ -114,7 +126,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if who.Subject != s.Subject || who.Tenant != s.Tenant {
 		return ErrLoginFailed
 	}
-	g, err := h.manager.StepUp(r.Context(), remuda.StepUpRequest{Session: s.ID, ACR: who.ACR, AMR: who.AMR, Client: client})
+	g, err := h.authenticatedAgain(r, s, &who, client)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/remuda-go/remuda"
@@ -13,7 +14,8 @@ type tokenBody struct {
 
 var errTwoTokens = &Problem{Code: CodeRequestInvalid, Detail: "Send one refresh token, in one place."}
 
-// webRefresh exchanges the refresh cookie.
+// webRefresh exchanges the refresh cookie or, in a session without a record, the
+// only one.
 func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	if err := h.checkOrigin(r); err != nil {
 		return err
@@ -27,8 +29,39 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	}
 	values := cookieValues(r.Header, h.cookies.refresh)
 	if len(values) == 0 {
+		return h.webExtend(w, r)
+	}
+	token, err := h.ownCookie(r, values)
+	if err != nil {
+		return err
+	}
+	return h.refresh(w, r, token, remuda.Cookie)
+}
+
+// webExtend exchanges the only cookie of a session without a record. To others a
+// refresh cookie is missing.
+func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
+	values := cookieValues(r.Header, h.cookies.session)
+	if len(values) == 0 {
 		return &Problem{Code: CodeTokenMissing}
 	}
+	token, err := h.ownCookie(r, values)
+	if err != nil {
+		return err
+	}
+	g, err := h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: remuda.Cookie, Client: h.client(r)})
+	if errors.Is(err, remuda.ErrTokenInvalid) {
+		return &Problem{Code: CodeTokenMissing}
+	}
+	if err != nil {
+		return err
+	}
+	return h.answerGrant(w, &g, remuda.Cookie)
+}
+
+// ownCookie returns the one value that is a token of ours, if the request has the
+// CSRF token of its session.
+func (h *Handler) ownCookie(r *http.Request, values []string) (string, error) {
 	type found struct {
 		token string
 		id    remuda.SessionID
@@ -37,13 +70,10 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 		id, err := h.manager.Identify(v, remuda.Cookie)
 		return found{token: v, id: id}, err
 	})
-	if err != nil {
-		return err
+	if err == nil && !h.hasCSRF(r, f.id) {
+		err = errCSRFToken
 	}
-	if !h.hasCSRF(r, f.id) {
-		return errCSRFToken
-	}
-	return h.refresh(w, r, f.token, remuda.Cookie)
+	return f.token, err
 }
 
 // tokenRefresh exchanges a refresh token from the header or the body. Cookies do
@@ -83,7 +113,11 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, 
 	if err != nil {
 		return err
 	}
-	g, err := h.manager.Refresh(r.Context(), remuda.RefreshRequest{Token: token, Transport: t, RetryKey: key, Client: h.client(r)})
+	client := h.client(r)
+	g, err := h.manager.Refresh(r.Context(), remuda.RefreshRequest{Token: token, Transport: t, RetryKey: key, Client: client})
+	if errors.Is(err, remuda.ErrTokenInvalid) {
+		g, err = h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: t, Client: client})
+	}
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ type Rule struct {
 	// Passive says that the route is no sign of activity: polling it does not
 	// keep a session from idling out.
 	Passive bool
+	// Outage is what the route risks while the revocation log is not heard; zero
+	// means the profile's policy.
+	Outage remuda.OutagePolicy
 }
 
 // Check decides whether a request may pass: it has a good access token and, if
@@ -39,8 +42,27 @@ func (h *Handler) Guard(rule Rule, next http.Handler) http.Handler {
 			h.WriteProblem(w, r, err)
 			return
 		}
+		h.renew(w, r, s)
 		next.ServeHTTP(w, r.WithContext(remuda.NewContext(r.Context(), s)))
 	})
+}
+
+// renew puts a new token into the cookie of a session without a record, once half
+// of the old one's life is over. If it cannot, the old one goes on being good and
+// the next request tries again.
+func (h *Handler) renew(w http.ResponseWriter, r *http.Request, s *remuda.Session) {
+	if _, ok, _ := bearer(r); ok || !s.Renew {
+		return // a client that keeps its own token asks for a new one itself
+	}
+	g, err := pick(cookieValues(r.Header, h.cookies.session), func(token string) (remuda.Grant, error) {
+		return h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: remuda.Cookie, Client: h.client(r)})
+	})
+	if err != nil {
+		h.log.DebugContext(r.Context(), "token not renewed", "request_id", RequestID(r.Context()), "error", err)
+		return
+	}
+	private(w.Header())
+	h.cookies.set(w, &g, h.manager.Now())
 }
 
 // Require lets requests with a session through.

@@ -13,6 +13,9 @@ func (h *Handler) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if p, _ := h.manager.Profile(s.Profile); p.Recordless {
+		return writeJSON(w, newSessionJSON(s, s.ID))
+	}
 	full, err := h.manager.Session(r.Context(), s.ID)
 	if err != nil {
 		return err
@@ -27,7 +30,7 @@ func (h *Handler) csrfToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.manager.Session(r.Context(), id); err != nil {
+	if err := h.lives(r, id); err != nil {
 		return err
 	}
 	token, err := h.keys.NewCSRF(id)
@@ -37,6 +40,20 @@ func (h *Handler) csrfToken(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, struct {
 		CSRF string `json:"csrf_token"`
 	}{token})
+}
+
+// lives returns why the session of a request's cookies is over, or nil. Of one
+// without a record only a token that is still good can tell.
+func (h *Handler) lives(r *http.Request, id remuda.SessionID) error {
+	_, err := h.manager.Session(r.Context(), id)
+	if !errors.Is(err, remuda.ErrTokenInvalid) {
+		return err
+	}
+	s, _, failed := h.authenticate(r, Rule{Passive: true})
+	if failed == nil && s.ID == id {
+		return nil
+	}
+	return err
 }
 
 // maxListed is how many sessions one answer lists.

@@ -1,19 +1,24 @@
 // Package jwt is the compact JWS form of tokens (RFC 7515, RFC 7519), reduced to
-// what we issue ourselves.
+// what we issue ourselves, under HS256, ES256 and EdDSA keys.
 //
 // No header is ever parsed: a token of ours is recognised by its exact header
-// segment, one known string for each key and type. The signature is checked
-// before the payload is decoded, and the payload is scanned strictly: base64url
-// in its one canonical form, JSON without white space, duplicates or trailing
-// data; our own texts escape only the quote and the backslash, names escape
-// nothing, and half a surrogate pair is refused wherever it stands. What verifies
-// is byte for byte what Sign would write for the same claims, up to the order of
-// members.
+// segment, one known string for each key and type. So the algorithm is the key's,
+// and a token cannot ask for another one. The signature is checked before the
+// payload is decoded, and the payload is scanned strictly (package
+// internal/payload): base64url in its one canonical form, JSON without white
+// space, duplicates or trailing data; our own texts escape only the quote and the
+// backslash, names escape nothing, and half a surrogate pair is refused wherever
+// it stands. What verifies is byte for byte what Sign would write for the same
+// claims, up to the order of members, and up to the signature: ECDSA has many
+// for one message, and from (r, s) anyone makes the equally valid (r, n−s). So
+// nothing is ever denied by a token's text; only session and generation name it.
+//
+// Access tokens under ES256 and EdDSA keys that have verified are remembered, up
+// to a bound, until the key set changes: the same text again costs a lookup.
 package jwt
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -21,12 +26,8 @@ import (
 	"sync/atomic"
 
 	"github.com/remuda-go/remuda/codec"
-	"github.com/remuda-go/remuda/internal/mac"
 	"github.com/remuda-go/remuda/internal/payload"
 )
-
-// hs256Len is the length of an HS256 signature in base64url.
-const hs256Len = 43
 
 // Codec signs and verifies JWTs. It is safe for concurrent use.
 type Codec struct {
@@ -36,47 +37,15 @@ type Codec struct {
 
 var _ codec.Codec = (*Codec)(nil)
 
-// New returns a codec over a ring of keys.
+// New returns a codec over a ring of keys. Keys that are not whole are left out:
+// of an algorithm that is none of JWT's, with an id that is not 1 to 64 characters
+// of base64url, with a secret under 32 bytes, with a public key of another kind or
+// curve, off its curve, or of small order. A Signer that speaks for another
+// public key than the one beside it is not used.
 func New(keys codec.Keys) *Codec {
 	c := &Codec{keys: keys}
 	c.table.Store(newTable(keys.KeySet()))
 	return c
-}
-
-// table is what is derived from one key set.
-type table struct {
-	of      *codec.KeySet
-	headers map[string]entry // by exact header segment
-	signing [codec.Refresh + 1]*entry
-}
-
-// entry is one key in one role.
-type entry struct {
-	header string // the segment and its dot
-	typ    codec.Type
-	mac    *mac.MAC
-}
-
-var typNames = map[codec.Type]string{codec.Access: "at+jwt", codec.Refresh: "rt+jwt"}
-
-func newTable(set *codec.KeySet) *table {
-	t := &table{of: set, headers: map[string]entry{}}
-	for _, k := range set.Keys {
-		if k.Algorithm != codec.HS256 || len(k.Secret) < mac.Size {
-			continue // RFC 7518 section 3.2: a key is as long as the hash, or longer
-		}
-		keyed := mac.New(k.Secret)
-		for typ, name := range typNames {
-			header := fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":%q}`, k.Algorithm, k.ID, name)
-			segment := base64.RawURLEncoding.EncodeToString([]byte(header))
-			e := entry{header: segment + ".", typ: typ, mac: keyed}
-			t.headers[segment] = e
-			if k.Sign {
-				t.signing[typ] = &e
-			}
-		}
-	}
-	return t
 }
 
 // current returns the table of the present key set.
@@ -91,48 +60,53 @@ func (c *Codec) current() *table {
 
 // Verify implements [codec.Codec].
 func (c *Codec) Verify(cl *codec.Claims, want codec.Type, token string) error {
-	cl.Reset()
-	if len(token) > codec.MaxToken {
-		return codec.ErrInvalid
-	}
-	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
-	if first < 0 || first == last {
-		return codec.ErrInvalid
-	}
-	e, ok := c.current().headers[token[:first]]
-	if !ok || e.typ != want || !validHS256(e.mac, token[:last], token[last+1:]) {
-		return codec.ErrInvalid
-	}
-	// From here on the token is one that a holder of the key has made.
-	if cl.Payload, ok = payload.Decode(cl.Payload, token[first+1:last]); !ok {
-		return codec.ErrInvalid
-	}
-	cl.Type = want
-	if !payload.Scan(cl, payload.Numbers) {
+	if !c.verify(cl, want, token) {
+		cl.Reset()
 		return codec.ErrInvalid
 	}
 	return nil
 }
 
-// validHS256 compares in the encoded form: a signature has one spelling, so
-// padding, other alphabets and stray bits cannot pass.
-func validHS256(m *mac.MAC, signed, signature string) bool {
-	if len(signature) != hs256Len {
+func (c *Codec) verify(cl *codec.Claims, want codec.Type, token string) bool {
+	if len(token) > codec.MaxToken {
 		return false
 	}
-	sum := m.SumString(signed)
-	var want [hs256Len]byte
-	base64.RawURLEncoding.Encode(want[:], sum[:])
-	var diff byte
-	for i := range want {
-		diff |= want[i] ^ signature[i]
+	first := strings.IndexByte(token, '.')
+	if first < 0 {
+		return false
 	}
-	return diff == 0
+	t := c.current()
+	e := t.headers[token[:first]]
+	if e == nil || e.typ != want {
+		return false
+	}
+	last := len(token) - e.sigLen - 1
+	if last <= first || token[last] != '.' {
+		return false
+	}
+	remembered := e.remembered()
+	if remembered && t.verified.Get(cl, want, token) {
+		return true
+	}
+	buf, ok := e.key.verify(cl.Payload, token[:last], token[last+1:])
+	if ok {
+		// From here on the token is one that a holder of the key has made.
+		buf, ok = payload.Decode(buf, token[first+1:last])
+	}
+	*cl = codec.Claims{Type: want, Algorithm: e.alg, Key: e.id, Payload: buf}
+	if !ok || !payload.Scan(cl, payload.Numbers) {
+		return false
+	}
+	if remembered {
+		t.verified.Put(token, cl)
+	}
+	return true
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
-// Sign implements [codec.Codec].
+// Sign implements [codec.Codec]. Without an algorithm in the claims it signs with
+// HS256. An error of a Signer is returned as it is, wrapped.
 func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	if cl.Type != codec.Access && cl.Type != codec.Refresh {
 		return nil, fmt.Errorf("jwt: no token type %v", cl.Type)
@@ -140,9 +114,9 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	if len(cl.Payload) > math.MaxUint16 {
 		return nil, fmt.Errorf("jwt: the claims have %d bytes of text; %d are allowed", len(cl.Payload), codec.MaxToken)
 	}
-	e := c.current().signing[cl.Type]
+	e := c.current().signer(cl)
 	if e == nil {
-		return nil, errors.New("jwt: the key ring has no key to sign with")
+		return nil, fmt.Errorf("jwt: the key ring has no key to sign with for %q", cl.Algorithm)
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -151,7 +125,7 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 		return nil, err
 	}
 	*buf = text
-	size := len(e.header) + base64.RawURLEncoding.EncodedLen(len(text)) + 1 + hs256Len
+	size := len(e.header) + base64.RawURLEncoding.EncodedLen(len(text)) + 1 + e.sigLen
 	if size > codec.MaxToken {
 		return nil, fmt.Errorf("jwt: the token would have %d bytes; %d are allowed", size, codec.MaxToken)
 	}
@@ -161,7 +135,5 @@ func (c *Codec) Sign(dst []byte, cl *codec.Claims) ([]byte, error) {
 	}
 	dst = append(dst, e.header...)
 	dst = base64.RawURLEncoding.AppendEncode(dst, text)
-	sum := e.mac.Sum(dst[start:])
-	dst = append(dst, '.')
-	return base64.RawURLEncoding.AppendEncode(dst, sum[:]), nil
+	return e.key.sign(dst, start)
 }

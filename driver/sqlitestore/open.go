@@ -33,6 +33,7 @@ var (
 var (
 	_ store.Store = (*Store)(nil)
 	_ store.Items = (*Store)(nil)
+	_ store.Log   = (*Store)(nil)
 )
 
 // Config says which file to use, and how. The zero value of every field but
@@ -49,8 +50,8 @@ type Config struct {
 	Readers int
 }
 
-// Store is a [store.Store] and [store.Items] in a SQLite file. Make one with
-// [Open]. It is safe for concurrent use, beside other processes that have the
+// Store is a [store.Store], [store.Items] and [store.Log] in a SQLite file. Make
+// one with [Open]. It is safe for concurrent use, beside other processes that have the
 // same file open, and must not be copied.
 //
 // A full disk, a file locked for longer than the busy timeout and an I/O error
@@ -58,13 +59,14 @@ type Config struct {
 // The call that meets one may find the change made afterwards only where the
 // commit itself failed.
 type Store struct {
-	path    string
-	file    os.FileInfo
-	readers *sql.DB
-	writes  *sql.DB
-	query   queries
-	writer  *writer
-	close   func() error
+	path      string
+	file      os.FileInfo
+	readers   *sql.DB
+	writes    *sql.DB
+	query     queries
+	writer    *writer
+	following *followers
+	close     func() error
 }
 
 // Open opens the file, makes it if it is missing, and brings its schema up to
@@ -109,6 +111,10 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s.readers.SetMaxOpenConns(cfg.Readers)
 	s.readers.SetMaxIdleConns(cfg.Readers)
+	// A follower must be heard of every heartbeat, so it never waits longer.
+	if s.following, err = newFollowers(dsn(cfg.Path, reading, min(cfg.BusyTimeout, store.Heartbeat/2))); err != nil {
+		return nil, err
+	}
 	return s, s.query.prepare(ctx, s.readers)
 }
 
@@ -138,19 +144,27 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.query.ping.QueryRowContext(ctx).Scan(&found); err != nil {
 		return failed(ctx, "ping", err)
 	}
-	now, err := os.Stat(s.path)
-	if err != nil {
+	if err := s.inPlace(); err != nil {
 		return fmt.Errorf("sqlitestore: ping: %w", err)
 	}
+	return nil
+}
+
+// inPlace returns an error unless the file is still at its path.
+func (s *Store) inPlace() error {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
 	if !os.SameFile(s.file, now) {
-		return errors.New("sqlitestore: ping: the file was replaced after it was opened")
+		return errors.New("the file was replaced after it was opened")
 	}
 	return nil
 }
 
 // Close implements [store.Store]. It lets the transaction that runs finish,
-// fails the writes that wait, and returns when all connections are closed.
-// Closing again does nothing and returns what the first Close did.
+// fails the writes that wait and those who follow the log, and returns when all
+// connections are closed. Closing again does nothing and returns what the first Close did.
 func (s *Store) Close() error { return s.close() }
 
 // release closes the writing connection last, since the last one to leave
@@ -159,6 +173,9 @@ func (s *Store) release() error {
 	var errs []error
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
+	}
+	if s.following != nil {
+		errs = append(errs, s.following.close())
 	}
 	if s.writer != nil {
 		s.writer.stop()

@@ -132,20 +132,29 @@ func (s *Store) Touch(ctx context.Context, batch []store.Touch) error {
 
 // Sweep implements [store.Store].
 func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
-	if limit <= 0 {
-		return 0, s.alive(ctx, "sweep") // SQLite takes a negative limit for none
-	}
-	removed := make(chan int64, 2) // not a variable: the caller may leave first
-	err := s.write(ctx, "sweep", func(ctx context.Context, c *writeConn) error {
+	return s.remove(ctx, "sweep", limit, func(ctx context.Context, c *writeConn) (int64, error) {
 		n, err := affected(c.sweep.ExecContext(ctx, micros(before), limit))
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if _, err := c.sweepItems.ExecContext(ctx, micros(before), limit); err != nil {
-			return err
+		_, err = c.sweepItems.ExecContext(ctx, micros(before), limit)
+		return n, err
+	})
+}
+
+// remove hands a change that removes at most limit rows to the writer, and
+// returns how many they were.
+func (s *Store) remove(ctx context.Context, what string, limit int, do func(ctx context.Context, c *writeConn) (int64, error)) (int, error) {
+	if limit <= 0 {
+		return 0, s.alive(ctx, what) // SQLite takes a negative limit for none
+	}
+	removed := make(chan int64, 2) // not a variable: the caller may leave first
+	err := s.write(ctx, what, func(ctx context.Context, c *writeConn) error {
+		n, err := do(ctx, c)
+		if err == nil {
+			removed <- n
 		}
-		removed <- n
-		return nil
+		return err
 	})
 	if err != nil {
 		return 0, err

@@ -35,7 +35,12 @@ func harness() storetest.Harness {
 			}
 			return open(tb, sqlitestore.Config{Path: path.(string)})
 		},
-		Features: storetest.Features{Items: true},
+		Second: func(tb testing.TB, s store.Store) store.Store {
+			tb.Helper()
+			path, _ := paths.Load(s)
+			return open(tb, sqlitestore.Config{Path: path.(string)})
+		},
+		Features: storetest.Features{Items: true, Log: true, Settles: true},
 	}
 }
 

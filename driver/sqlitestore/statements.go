@@ -47,6 +47,16 @@ const (
 	swapItemSQL   = "UPDATE item SET expires = ?5, version = ?6, value = ?7 WHERE " + itemLives + " AND version = ?4"
 	deleteItemSQL = "DELETE FROM item WHERE " + itemLives + " AND version = ?4"
 	sweepItemsSQL = "DELETE FROM item WHERE rowid IN (SELECT rowid FROM item WHERE expires <> 0 AND expires < ? ORDER BY expires LIMIT ?)"
+
+	logColumns  = "id, scope, target, tenant, since, before, spared, until, at, reason"
+	appendSQL   = "INSERT INTO log (" + logColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?)"
+	settleSQL   = "UPDATE log SET until = ?2 WHERE about = ?1 AND until > ?2"
+	truncateSQL = "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE until < ? ORDER BY until LIMIT ?)"
+
+	changesSQL = "PRAGMA data_version"
+	followSQL  = "SELECT seq, " + logColumns + " FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+	// The highest number ever given: none if there was no entry.
+	newestSQL = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'"
 )
 
 // queries are the statements that read, for the pool.
@@ -67,6 +77,7 @@ type writeConn struct {
 	begin, commit, rollback                                  *sql.Stmt
 	create, update, touch, exists, sweep                     *sql.Stmt
 	createItem, swapItem, deleteItem, existsItem, sweepItems *sql.Stmt
+	append, settle, truncate                                 *sql.Stmt
 }
 
 func openWriteConn(ctx context.Context, db *sql.DB) (*writeConn, error) {
@@ -89,6 +100,7 @@ func (c *writeConn) statements() map[**sql.Stmt]string {
 		&c.create: createSQL, &c.update: updateSQL, &c.touch: touchSQL, &c.exists: existsSQL, &c.sweep: sweepSQL,
 		&c.createItem: createItemSQL, &c.swapItem: swapItemSQL, &c.deleteItem: deleteItemSQL,
 		&c.existsItem: existsItemSQL, &c.sweepItems: sweepItemsSQL,
+		&c.append: appendSQL, &c.settle: settleSQL, &c.truncate: truncateSQL,
 	}
 }
 

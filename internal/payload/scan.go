@@ -167,12 +167,11 @@ func (s *scanner) name() (codec.Span, bool) {
 	if s.members > maxMembers || !s.byte('"') {
 		return codec.Span{}, false
 	}
-	start := s.i
-	for ; s.i < len(s.b); s.i++ { // names are too short for bytes.IndexByte to pay
-		if s.b[s.i] == '"' {
-			name := span(start, s.i)
-			s.i++
-			return name, s.byte(':')
+	b, start := s.b, s.i
+	for i := start; i < len(b); i++ { // names are too short for bytes.IndexByte to pay
+		if b[i] == '"' {
+			s.i = i + 1
+			return span(start, i), s.byte(':')
 		}
 	}
 	return codec.Span{}, false

@@ -16,26 +16,45 @@ func (s *scanner) text(out *codec.Span) bool {
 	if !s.byte('"') {
 		return false
 	}
-	start, w := s.i, s.i
+	b, start := s.b, s.i
 	var high byte
-	for s.i < len(s.b) {
-		ch := s.b[s.i]
-		s.i++
+	for i := start; i < len(b); i++ {
+		ch := b[i]
 		switch {
 		case ch == '"':
-			*out = span(start, w)
-			return high < utf8.RuneSelf || utf8.Valid(s.b[start:w])
+			*out = span(start, i)
+			s.i = i + 1
+			return high < utf8.RuneSelf || utf8.Valid(b[start:i])
 		case ch == '\\':
-			if s.i >= len(s.b) || s.b[s.i] != '"' && s.b[s.i] != '\\' {
-				return false
-			}
-			ch = s.b[s.i]
-			s.i++
+			return s.escapedText(out, start, i)
 		case ch < 0x20 || ch == 0x7f:
 			return false
 		}
 		high |= ch
-		s.b[w] = ch
+	}
+	return false
+}
+
+// escapedText reads on in a text that began at start, from its first backslash.
+func (s *scanner) escapedText(out *codec.Span, start, i int) bool {
+	b, w := s.b, i
+	for ; i < len(b); i++ {
+		ch := b[i]
+		switch {
+		case ch == '"':
+			*out = span(start, w)
+			s.i = i + 1
+			return utf8.Valid(b[start:w])
+		case ch == '\\':
+			i++
+			if i >= len(b) || b[i] != '"' && b[i] != '\\' {
+				return false
+			}
+			ch = b[i]
+		case ch < 0x20 || ch == 0x7f:
+			return false
+		}
+		b[w] = ch
 		w++
 	}
 	return false
@@ -55,17 +74,21 @@ func (s *scanner) id(out *[16]byte) bool {
 
 // number reads a whole number without sign, leading zero or exponent.
 func (s *scanner) number(out *int64) bool {
-	start := s.i
+	b, i := s.b, s.i
 	var v int64
-	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
-		v = v*10 + int64(s.b[s.i]-'0')
-		s.i++
-		if s.i-start > maxDigits {
+	for ; i < len(b); i++ {
+		digit := b[i] - '0' // wraps around for what is smaller
+		if digit > 9 {
+			break
+		}
+		v = v*10 + int64(digit)
+		if i-s.i >= maxDigits {
 			return false
 		}
 	}
-	*out = v
-	return s.i > start && (s.b[start] != '0' || s.i-start == 1)
+	start := s.i
+	*out, s.i = v, i
+	return i > start && (b[start] != '0' || i-start == 1)
 }
 
 // time reads an instant in the form of this payload.
@@ -213,12 +236,13 @@ func (s *scanner) anyArray(depth int) bool {
 func (s *scanner) anyText() bool {
 	s.i++
 	start := s.i
+	var high byte
 	for s.i < len(s.b) {
 		ch := s.b[s.i]
 		s.i++
 		switch {
 		case ch == '"':
-			return utf8.Valid(s.b[start : s.i-1])
+			return high < utf8.RuneSelf || utf8.Valid(s.b[start:s.i-1])
 		case ch < 0x20:
 			return false
 		case ch == '\\':
@@ -226,6 +250,7 @@ func (s *scanner) anyText() bool {
 				return false
 			}
 		}
+		high |= ch
 	}
 	return false
 }

@@ -19,12 +19,13 @@ const pageSize = 64
 var (
 	_ store.Store = (*Store)(nil)
 	_ store.Items = (*Store)(nil)
+	_ store.Log   = (*Store)(nil)
 )
 
 // errClosed is what every call after Close returns.
 var errClosed = errors.New("memstore: closed")
 
-// Store is a [store.Store] and [store.Items] in memory. Make one with [New]; it
+// Store is a [store.Store], [store.Items] and [store.Log] in memory. Make one with [New]; it
 // is safe for concurrent use and must not be copied.
 type Store struct {
 	mu      sync.RWMutex
@@ -32,6 +33,7 @@ type Store struct {
 	records map[store.ID]store.Record
 	owners  map[store.Owner]map[store.ID]struct{}
 	items   map[itemKey]store.Item
+	log     revocations
 }
 
 // New returns an empty store. Close it to make later calls fail; there is
@@ -41,6 +43,7 @@ func New() *Store {
 		records: make(map[store.ID]store.Record),
 		owners:  make(map[store.Owner]map[store.ID]struct{}),
 		items:   make(map[itemKey]store.Item),
+		log:     newRevocations(),
 	}
 }
 
@@ -241,12 +244,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, func() error { return nil })
 }
 
-// Close implements [store.Store]. It drops what the store holds; closing again
-// does nothing and returns nil.
+// Close implements [store.Store]. It drops what the store holds, and followers
+// of the log fail; closing again does nothing and returns nil.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed, s.records, s.owners, s.items = true, nil, nil, nil
+	if s.closed {
+		return nil
+	}
+	s.log.announce()
+	s.closed, s.records, s.owners, s.items, s.log = true, nil, nil, nil, revocations{}
 	return nil
 }
 

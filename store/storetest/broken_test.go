@@ -27,6 +27,7 @@ type brokenStore struct {
 	before  map[store.ID]store.Record // the state before the last, for stale reads
 	reads   int
 	items   map[[2]string]store.Item
+	log     brokenLog
 }
 
 func newBroken(b bug) *brokenStore {
@@ -35,6 +36,7 @@ func newBroken(b bug) *brokenStore {
 		records: map[store.ID]store.Record{},
 		before:  map[store.ID]store.Record{},
 		items:   map[[2]string]store.Item{},
+		log:     brokenLog{changed: make(chan struct{})},
 	}
 }
 
@@ -174,22 +176,37 @@ func (s *brokenStore) Update(ctx context.Context, r store.Record, was store.Vers
 	return nil
 }
 
-func (s *brokenStore) Scan(context.Context, store.ID) iter.Seq2[store.Record, error] {
-	return func(func(store.Record, error) bool) {}
+func (s *brokenStore) Scan(ctx context.Context, after store.ID) iter.Seq2[store.Record, error] {
+	first := true
+	var only string
+	return s.listing(ctx, "scan", after, func(r store.Record) bool {
+		if first {
+			first, only = false, r.Subject
+		}
+		return s.bug != "scan yields one owner" || r.Subject == only
+	})
 }
 
 func (s *brokenStore) List(ctx context.Context, o store.Owner, after store.ID) iter.Seq2[store.Record, error] {
+	return s.listing(ctx, "list", after, func(r store.Record) bool {
+		return r.Subject == o.Subject && (r.Tenant == o.Tenant || s.bug == "list ignores the tenant")
+	})
+}
+
+// listing is what List and Scan have in common, with its bugs.
+func (s *brokenStore) listing(ctx context.Context, what bug, after store.ID, match func(r store.Record) bool) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		if s.bug == "list locks while ranging" {
+		if s.bug == what+" locks while ranging" {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 		}
 		offset := 0
+		from := after // kept, so that it can be ranged again
 		for {
-			page, err := s.page(ctx, o, after, offset)
+			page, err := s.page(ctx, what, from, offset, match)
 			if err != nil {
 				yield(store.Record{}, err)
-				if s.bug == "list errs twice" {
+				if s.bug == what+" errs twice" {
 					yield(store.Record{}, err)
 				}
 				return
@@ -199,35 +216,34 @@ func (s *brokenStore) List(ctx context.Context, o store.Owner, after store.ID) i
 					return
 				}
 			}
-			if len(page) < 10 || s.bug == "list yields one page" {
+			if len(page) < 10 || s.bug == what+" yields one page" {
 				return
 			}
-			if s.bug == "list pages by offset" {
+			if s.bug == what+" pages by offset" {
 				offset += len(page)
 			} else {
-				after = page[len(page)-1].ID
+				from = page[len(page)-1].ID
 			}
 		}
 	}
 }
 
-func (s *brokenStore) page(ctx context.Context, o store.Owner, after store.ID, offset int) ([]store.Record, error) {
-	if s.bug != "list locks while ranging" {
+func (s *brokenStore) page(ctx context.Context, what bug, after store.ID, offset int, match func(r store.Record) bool) ([]store.Record, error) {
+	if s.bug != what+" locks while ranging" {
 		defer s.mu.Unlock()
-		if err := s.enter(ctx); err != nil && s.bug != "list swallows errors" {
+		if err := s.enter(ctx); err != nil && s.bug != what+" swallows errors" {
 			return nil, err
 		}
 	}
 	var all []store.Record
 	for _, r := range s.records {
-		own := r.Subject == o.Subject && (r.Tenant == o.Tenant || s.bug == "list ignores the tenant")
 		c := bytes.Compare(r.ID[:], after[:])
-		if own && (c > 0 || c == 0 && s.bug == "list includes after") && !(r.Ended() && s.bug == "list hides tombstones") {
+		if match(r) && (c > 0 || c == 0 && s.bug == what+" includes after") && !(r.Ended() && s.bug == what+" hides tombstones") {
 			all = append(all, s.out(r))
 		}
 	}
 	slices.SortFunc(all, func(a, b store.Record) int {
-		if s.bug == "list is out of order" {
+		if s.bug == what+" is out of order" {
 			return cmp.Compare(a.Version[0], b.Version[0])
 		}
 		return bytes.Compare(a.ID[:], b.ID[:])
@@ -364,7 +380,18 @@ func (s *brokenStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	s.log.announce()
 	return nil
+}
+
+// reopened returns a store on the same data.
+func (s *brokenStore) reopened() *brokenStore {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := newBroken(s.bug)
+	again.records, again.items, again.log = s.records, s.items, s.log
+	again.log.reopen(s.bug)
+	return again
 }
 
 func (s *brokenStore) live(kind, key string, now time.Time) (store.Item, bool) {

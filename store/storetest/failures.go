@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
+	"iter"
+	"time"
 
 	"github.com/remuda-go/remuda/store"
 )
@@ -36,7 +38,8 @@ func (e *env) calls(r store.Record, it store.Item) []call {
 		{"Create", func(ctx context.Context) error { return e.s.Create(ctx, newRecord()) }},
 		{"Get", func(ctx context.Context) error { _, err := e.s.Get(ctx, r.ID); return err }},
 		{"Update", func(ctx context.Context) error { return e.s.Update(ctx, next(r), r.Version) }},
-		{"List", func(ctx context.Context) error { return firstError(ctx, e.s) }},
+		{"List", func(ctx context.Context) error { return firstError(e.s.List(ctx, owner, store.ID{})) }},
+		{"Scan", func(ctx context.Context) error { return firstError(e.s.Scan(ctx, store.ID{})) }},
 		{"Touch", func(ctx context.Context) error {
 			return e.s.Touch(ctx, []store.Touch{sight(r, r.Gen, at(1))})
 		}},
@@ -51,14 +54,31 @@ func (e *env) calls(r store.Record, it store.Item) []call {
 			call{"DeleteItem", func(ctx context.Context) error { return s.DeleteItem(ctx, kind, "k", it.Version, at(0)) }},
 		)
 	}
+	if l, ok := e.s.(store.Log); ok && e.h.Features.Log {
+		all = append(all,
+			call{"Append", func(ctx context.Context) error { return l.Append(ctx, newEntry()) }},
+			call{"Append of nothing", func(ctx context.Context) error { return l.Append(ctx) }},
+			call{"Follow", func(ctx context.Context) error { return followOnce(ctx, l) }},
+			call{"Truncate", func(ctx context.Context) error { _, err := l.Truncate(ctx, at(0), 10); return err }},
+		)
+	}
 	return all
 }
 
-func firstError(ctx context.Context, s store.Store) error {
-	for _, err := range s.List(ctx, owner, store.ID{}) {
+// firstError ranges until there is an error.
+func firstError[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// followOnce reads one batch.
+func followOnce(ctx context.Context, l store.Log) error {
+	for _, err := range l.Follow(ctx, "", time.Now) {
+		return err
 	}
 	return nil
 }
@@ -88,6 +108,9 @@ func cancelled(e *env) {
 	if e.h.Features.Items {
 		e.holdsItem("k", it)
 		e.noItem(kind, "new", at(0))
+	}
+	if e.h.Features.Log {
+		e.holdsLog("")
 	}
 }
 

@@ -24,6 +24,10 @@ type Harness struct {
 	// after a restart. Nil for stores that forget; the checks of durability are
 	// then left out.
 	Reopen func(tb testing.TB, s store.Store) store.Store
+	// Second returns another handle on the data of s, as another process would
+	// have it, and registers its cleanup with tb. Nil for stores that cannot be
+	// shared.
+	Second func(tb testing.TB, s store.Store) store.Store
 	// Features says what the store must offer besides [store.Store].
 	Features Features
 	// History is how long the history tier records; 0 means two seconds. The
@@ -38,6 +42,10 @@ type Harness struct {
 type Features struct {
 	Items bool // the store implements [store.Items]
 	Clock bool // the store implements [store.Clock]
+	Log   bool // the store implements [store.Log]
+	// Settles says that the log shortens Until of what an entry of
+	// [store.ScopeSettled] is about.
+	Settles bool
 }
 
 // check is one promise and the test of it.
@@ -78,7 +86,7 @@ func runCheck(tb testing.TB, h Harness, c check) {
 
 // tiers lists the checks that apply to a harness.
 func tiers(h Harness) []tier {
-	basic := concat(recordChecks(), touchChecks(), listChecks(), sweepChecks(), failureChecks())
+	basic := concat(recordChecks(), touchChecks(), listChecks(), scanChecks(), sweepChecks(), failureChecks())
 	concurrent := concurrentChecks()
 	if h.Features.Items {
 		basic = concat(basic, itemChecks())
@@ -90,7 +98,23 @@ func tiers(h Harness) []tier {
 	if h.Reopen != nil {
 		basic = concat(basic, reopenChecks(h.Features.Items))
 	}
-	return []tier{{"basic", basic}, {"concurrent", concurrent}, {"history", historyChecks()}}
+	all := []tier{{"basic", basic}, {"concurrent", concurrent}, {"history", historyChecks()}}
+	if h.Features.Log {
+		all = append(all, tier{"log", logTier(h)})
+	}
+	return all
+}
+
+// logTier lists the checks of the log that apply to a harness.
+func logTier(h Harness) []check {
+	checks := concat(logChecks(), truncateChecks(), settledChecks(h.Features.Settles), logConcurrentChecks())
+	if h.Reopen != nil {
+		checks = concat(checks, logReopenChecks())
+	}
+	if h.Second != nil {
+		checks = concat(checks, logSecondChecks())
+	}
+	return checks
 }
 
 func concat(groups ...[]check) []check {

@@ -102,55 +102,6 @@ func printSessions(cmd *cobra.Command, list []sessionJSON, asJSON bool) error {
 	return printTable(cmd.OutOrStdout(), []string{"SESSION", "USER", "PROFILE", "STARTED", "LAST SEEN", "IDLE AT", "NETWORK", "DEVICE"}, rows)
 }
 
-func newSessionsEnd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "end ID | end --user NAME --all",
-		Short: "End one session, or all of a user's",
-		Long: `End one session, or all of a user's, while servers run or not. They see it at
-once. An ID that begins with a hyphen is written after two: end -- -Ab...`,
-		Args: cobra.MaximumNArgs(1),
-	}
-	fileFlags(cmd)
-	user := cmd.Flags().String("user", "", "whose sessions to end; with --all")
-	all := cmd.Flags().Bool("all", false, "end all sessions of --user")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		end, err := endWhat(cmd.Context(), args, *user, *all)
-		if err != nil {
-			return err
-		}
-		cfg, err := load(cmd, true)
-		if err != nil {
-			return err
-		}
-		return withSessions(cmd, &cfg, func(s *app.Sessions) error {
-			n, err := end(s)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), countEnded(n))
-			return err
-		})
-	}
-	return cmd
-}
-
-// endWhat returns what the arguments mean.
-func endWhat(ctx context.Context, args []string, user string, all bool) (func(*app.Sessions) (int, error), error) {
-	switch {
-	case len(args) == 1 && user == "" && !all:
-		id, err := remuda.ParseSessionID(args[0])
-		if err != nil {
-			return nil, usage("%q is not a session id: see 'remuda sessions list'", args[0])
-		}
-		return func(s *app.Sessions) (int, error) { return endOne(ctx, s, id) }, nil
-	case len(args) == 0 && user != "" && all:
-		return func(s *app.Sessions) (int, error) {
-			return s.EndAll(ctx, remuda.EndAllRequest{Subject: username(user), Reason: remuda.EndAdmin})
-		}, nil
-	}
-	return nil, usage("say which session to end: an ID, or --user NAME --all")
-}
-
 // endOne ends a session that lives; of any other it says what is known.
 func endOne(ctx context.Context, s *app.Sessions, id remuda.SessionID) (int, error) {
 	switch _, err := s.Session(ctx, id); {

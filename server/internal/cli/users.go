@@ -69,8 +69,12 @@ func newUsersPasswd() *cobra.Command {
 // none.
 func endAfterPassword(cmd *cobra.Command, cfg *config.Config, name string) (int, error) {
 	ended := 0
-	err := withSessions(cmd, cfg, func(s *app.Sessions) (err error) {
-		ended, err = s.EndAll(cmd.Context(), remuda.EndAllRequest{Subject: name, Reason: remuda.EndPasswordChanged})
+	err := withSessions(cmd, cfg, func(s *app.Sessions) error {
+		e, err := s.EndAll(cmd.Context(), remuda.EndAllRequest{Subject: name, Reason: remuda.EndPasswordChanged})
+		if err != nil {
+			return err
+		}
+		ended, err = e.Wait(cmd.Context())
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {

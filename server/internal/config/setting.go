@@ -226,4 +226,4 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-var livenesses = []option[remuda.Liveness]{{"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}}
+var livenesses = []option[remuda.Liveness]{{"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}, {"log", remuda.LiveLog}}

@@ -57,7 +57,7 @@ func TestAuthenticate(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || id.Subject != "alice" || len(id.AMR) != 1 || id.AMR[0] != "pwd" || id.Claims["name"] != "alice" {
+			if err != nil || id.Subject != "alice" || len(id.AMR) != 1 || id.AMR[0] != "pwd" || id.Claims.(map[string]any)["name"] != "alice" {
 				t.Errorf("Authenticate = %+v, %v", id, err)
 			}
 		})

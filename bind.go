@@ -1,0 +1,233 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/remuda-go/remuda/store"
+)
+
+// EndedError is why a bound context ended with its session. It unwraps to
+// [ErrSessionEnded].
+type EndedError struct {
+	Reason EndReason
+}
+
+// Error implements error.
+func (e *EndedError) Error() string { return "remuda: session ended: " + string(e.Reason) }
+
+// Unwrap returns [ErrSessionEnded].
+func (e *EndedError) Unwrap() error { return ErrSessionEnded }
+
+// bindEvery is how often deadlines of bound contexts are looked at, and records
+// where nothing else tells that they ended.
+const bindEvery = time.Second
+
+// bindings are the contexts that end with their sessions.
+type bindings struct {
+	mu       sync.Mutex
+	sessions map[SessionID]map[*binding]struct{}
+}
+
+// binding is one bound context.
+type binding struct {
+	p       *profile
+	session Session // a copy
+	cancel  context.CancelCauseFunc
+	due     time.Time // when its deadlines are to be looked at
+}
+
+// Bind returns a context that ends when the session does, for what outlives a
+// request: a WebSocket, an event stream. [context.Cause] says why: an
+// [*EndedError], [ErrSessionExpired], or [ErrUnavailable] where the revocation
+// log is not heard and the outage policy is OutageDeny, or the store cannot be
+// asked. It does not end when tokens rotate or expire. The deadlines are those of
+// the session, looked at once a second; an open connection is no sign of
+// activity.
+//
+// With liveness LiveLog it ends as soon as this node hears of the end, with
+// LiveStore within a second, and with LiveExpiry only at the session's own
+// deadlines or if End was called on this manager.
+//
+// The session must come from [Manager.Authenticate]. Call stop when the
+// connection is closed. Bind returns [ErrSessionEnded], [ErrSessionExpired],
+// [ErrTokenInvalid] or [ErrUnavailable] if there is nothing left to bind to.
+func (m *Manager) Bind(ctx context.Context, s *Session) (bound context.Context, stop context.CancelFunc, err error) {
+	p := m.profiles[s.Profile]
+	if p == nil {
+		return nil, nil, ErrTokenInvalid
+	}
+	bound, cancel := context.WithCancelCause(ctx)
+	b := &binding{p: p, session: *s, cancel: cancel}
+	m.bindings.add(b) // before looking, so that an end in between is not missed
+	stop = func() {
+		m.bindings.remove(b)
+		cancel(context.Canceled)
+	}
+	if err := m.review(ctx, b, true); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return bound, stop, nil
+}
+
+func (bs *bindings) add(b *binding) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if bs.sessions == nil {
+		bs.sessions = map[SessionID]map[*binding]struct{}{}
+	}
+	of := bs.sessions[b.session.ID]
+	if of == nil {
+		of = map[*binding]struct{}{}
+		bs.sessions[b.session.ID] = of
+	}
+	of[b] = struct{}{}
+}
+
+func (bs *bindings) remove(b *binding) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	of := bs.sessions[b.session.ID]
+	delete(of, b)
+	if len(of) == 0 {
+		delete(bs.sessions, b.session.ID)
+	}
+}
+
+// end ends the contexts of one session.
+func (bs *bindings) end(id SessionID, reason EndReason) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	for b := range bs.sessions[id] {
+		b.cancel(&EndedError{Reason: reason})
+	}
+	delete(bs.sessions, id)
+}
+
+// hear ends the contexts of the sessions that an entry of the log ends.
+func (bs *bindings) hear(e *store.Entry) {
+	switch e.Scope {
+	case store.ScopeSession:
+		if len(e.Target) == len(SessionID{}) {
+			bs.end(SessionID([]byte(e.Target)), EndReason(e.Reason))
+		}
+	case store.ScopeSubject, store.ScopeTenant, store.ScopeProfile, store.ScopeEverything:
+		bs.mu.Lock()
+		defer bs.mu.Unlock()
+		for id, of := range bs.sessions {
+			for b := range of {
+				if t := b.session.token(""); covers(e, &t) {
+					b.cancel(&EndedError{Reason: EndReason(e.Reason)})
+					delete(of, b)
+				}
+			}
+			if len(of) == 0 {
+				delete(bs.sessions, id)
+			}
+		}
+	case store.ScopeKey, store.ScopeChanged, store.ScopeSettled:
+	}
+}
+
+func (bs *bindings) all() []*binding {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	var list []*binding
+	for _, of := range bs.sessions {
+		for b := range of {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// watchBindings ends bound contexts until the manager is closed.
+func (m *Manager) watchBindings() {
+	remove := func() {}
+	if m.revoked != nil {
+		remove = m.revoked.listeners.add(m.bindings.hear)
+	}
+	m.background.Go(func() {
+		defer remove()
+		tick := time.NewTicker(bindEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-m.running.Done():
+				return
+			case <-tick.C:
+				for _, b := range m.bindings.all() {
+					if err := m.review(m.running, b, false); err != nil {
+						m.bindings.remove(b)
+						b.cancel(err)
+					}
+				}
+			}
+		}
+	})
+}
+
+// review decides whether a bound session still lives. It reads the record at
+// first, when a deadline has come, and whenever nothing else would tell.
+func (m *Manager) review(ctx context.Context, b *binding, first bool) error {
+	own := m.clock.own()
+	now := m.clock.at(own)
+	ask := first || !now.Before(b.due)
+	switch b.p.Liveness {
+	case LiveStore:
+		ask = true
+	case LiveLog:
+		t := b.session.token("")
+		fresh := m.revoked.horizon.Fresh(own)
+		switch {
+		case m.revoked.horizon.Revoked(&t):
+			return &EndedError{Reason: EndRevoked}
+		case fresh || b.p.Outage == OutageServe:
+		case b.p.Outage == OutageDeny:
+			return ErrUnavailable
+		default:
+			if err := m.cutOff(ctx, &t, now); err != nil {
+				return err
+			}
+			ask = true
+		}
+	case LiveExpiry:
+	}
+	if b.p.Recordless {
+		b.due = b.p.ends(b.session.StartedAt)
+		if !now.Before(b.due) {
+			return ErrSessionExpired
+		}
+		return nil
+	}
+	if !ask {
+		return nil
+	}
+	return m.reread(ctx, b)
+}
+
+// reread looks at the record of a bound session.
+func (m *Manager) reread(ctx context.Context, b *binding) error {
+	row, err := m.store.Get(ctx, b.session.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrSessionEnded
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	st := columns(&row)
+	if row.Ended() {
+		if err := endedError(st.EndReason); !errors.Is(err, ErrSessionEnded) {
+			return err
+		}
+		return &EndedError{Reason: st.EndReason}
+	}
+	if _, over := st.expired(m.clock.now()); over {
+		return ErrSessionExpired
+	}
+	b.due = earlier(st.Expires, st.IdleExpires)
+	return nil
+}

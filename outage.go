@@ -1,0 +1,154 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/remuda-go/remuda/revocation"
+	"github.com/remuda-go/remuda/store"
+)
+
+// alive decides whether the session of a good access token lives, by the
+// profile's liveness. It returns the record if it read one.
+func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string, outage OutagePolicy, own, now time.Time) (*store.Record, error) {
+	switch p.Liveness {
+	case LiveExpiry:
+		m.counters.count(DecisionAccepted, s.ID)
+		return nil, nil
+	case LiveStore:
+		row, err := m.live(ctx, p, s, now)
+		if err == nil {
+			m.counters.count(DecisionLookedUp, s.ID)
+		}
+		return row, err
+	case LiveLog:
+	}
+	// First how far the view has come, then what is in it: what is in it may only
+	// have grown meanwhile.
+	fresh := m.revoked.horizon.Fresh(own)
+	t := s.token(key)
+	if m.revoked.horizon.Revoked(&t) {
+		return nil, ErrSessionEnded
+	}
+	if fresh {
+		m.counters.count(DecisionAccepted, s.ID)
+		return nil, nil
+	}
+	if outage == 0 {
+		outage = p.Outage
+	}
+	return m.degraded(ctx, p, s, &t, outage, now)
+}
+
+// degraded decides while the log is cut.
+func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revocation.Token, outage OutagePolicy, now time.Time) (*store.Record, error) {
+	switch {
+	case outage == OutageServe:
+		m.counters.count(DecisionServed, s.ID)
+		return nil, nil
+	case outage == OutageCheck && !p.Recordless:
+		row, err := m.lookups.get(ctx, p, s, t, now)
+		if err == nil {
+			m.counters.count(DecisionChecked, s.ID)
+		}
+		return row, err
+	default:
+		m.counters.count(DecisionDenied, s.ID)
+		return nil, fmt.Errorf("%w: the revocation log has not been heard from", ErrUnavailable)
+	}
+}
+
+// lookups reads records while the log is cut. Of many requests of one session at
+// once one asks the store; not too many ask at once; and what has ended is
+// remembered for a while. So an outage of the log does not become one of the
+// store.
+type lookups struct {
+	m     *Manager
+	ended *otter.Cache[SessionID, error]
+	slots chan struct{}
+	turns gate // one look at a session at a time
+
+	mu    sync.Mutex
+	looks map[SessionID]*look
+}
+
+// look is one look into the store, for all who wait for it.
+type look struct {
+	done chan struct{}
+	row  *store.Record
+	err  error
+}
+
+const (
+	endedKept     = 10_000
+	endedFor      = 5 * time.Second // ended sessions do not come back
+	lookupsAtOnce = 64
+	lookupTimeout = 10 * time.Second
+)
+
+func newLookups(m *Manager) *lookups {
+	return &lookups{
+		m: m,
+		ended: otter.Must(&otter.Options[SessionID, error]{
+			MaximumSize: endedKept, ExpiryCalculator: otter.ExpiryWriting[SessionID, error](endedFor),
+		}),
+		slots: make(chan struct{}, lookupsAtOnce),
+		looks: map[SessionID]*look{},
+	}
+}
+
+// close stops what the cache runs.
+func (l *lookups) close() { l.ended.StopAllGoroutines() }
+
+// get returns the record of a session that lives, and that no wide ending covers
+// whose tombstones are still being written.
+func (l *lookups) get(ctx context.Context, p *profile, s *Session, t *revocation.Token, now time.Time) (*store.Record, error) {
+	if err, ok := l.ended.GetIfPresent(s.ID); ok {
+		return nil, err
+	}
+	l.mu.Lock()
+	f := l.looks[s.ID]
+	if f == nil {
+		f = &look{done: make(chan struct{})}
+		l.looks[s.ID] = f
+		// It goes on when the request that began it is gone: others wait for it.
+		go l.look(context.WithoutCancel(ctx), f, p, s, *t, now)
+	}
+	l.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.row, f.err
+	case <-ctx.Done():
+		return nil, unavailable(ctx.Err())
+	}
+}
+
+func (l *lookups) look(ctx context.Context, f *look, p *profile, s *Session, t revocation.Token, now time.Time) {
+	l.slots <- struct{}{}
+	defer func() { <-l.slots }()
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	leave, err := l.turns.enter(ctx, s.ID)
+	l.mu.Lock()
+	delete(l.looks, s.ID) // who comes from here on waits for the next look
+	l.mu.Unlock()
+	if err != nil {
+		f.err = err
+		close(f.done)
+		return
+	}
+	defer leave()
+	f.row, f.err = l.m.live(ctx, p, s, now)
+	if f.err == nil {
+		f.err = l.m.cutOff(ctx, &t, now)
+	}
+	if f.err != nil && !errors.Is(f.err, ErrUnavailable) {
+		l.ended.Set(s.ID, f.err)
+	}
+	close(f.done)
+}

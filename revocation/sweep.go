@@ -1,0 +1,151 @@
+package revocation
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/remuda-go/remuda/store"
+)
+
+const (
+	// sweepEvery is how often a part is swept, and sweepTicks in how many parts
+	// everything is: in 16 seconds.
+	sweepEvery = 250 * time.Millisecond
+	sweepTicks = 64
+
+	// margin is for how long after its end an entry is kept, for clocks that
+	// differ between this node and those that judge the token otherwise.
+	margin = 10 * time.Second
+
+	// settledFor is for how many seconds it is remembered that a wide entry was
+	// settled after that has ended it, so that the sweep gets there.
+	settledFor = 60
+
+	// forever is an end that is never reached.
+	forever = math.MaxUint32
+)
+
+// seconds returns an end as kept here: in whole Unix seconds, rounded up.
+func seconds(t time.Time) uint32 {
+	s := t.Unix()
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	return uint32(min(max(s, 1), forever)) //nolint:gosec // it fits now
+}
+
+// expired reports whether an end lies before now.
+func expired(until, now uint32) bool { return until < now && until != forever }
+
+// expiry is the time by which entries fall off. It is store time, less the
+// margin, but it follows a leap forward only slowly: a clock that is an hour
+// ahead for some seconds would empty the set, and when it is right again tokens
+// would be good again that were not.
+type expiry struct {
+	now  uint32 // Unix seconds; ends before it are past
+	at   time.Time
+	seen time.Time // by Config.Now
+}
+
+func (x *expiry) init(now, storeTime time.Time) {
+	x.seen, x.at = now, storeTime
+	x.set()
+}
+
+// advance moves on to the store's time, at most a quarter faster than time
+// passes here.
+func (x *expiry) advance(now, storeTime time.Time) {
+	elapsed := max(0, now.Sub(x.seen))
+	limit := x.at.Add(elapsed + elapsed/4)
+	if storeTime.After(limit) {
+		storeTime = limit
+	}
+	x.init(now, storeTime)
+}
+
+func (x *expiry) set() {
+	x.now = uint32(min(max(x.at.Add(-margin).Unix(), 0), forever)) //nolint:gosec // it fits now
+}
+
+// keepSweeping sweeps until ctx ends.
+func (h *Horizon) keepSweeping(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			h.sweep()
+		}
+	}
+}
+
+// sweep drops what has expired from one part of what is held. The lock is held
+// for one shard at a time.
+func (h *Horizon) sweep() {
+	h.mu.Lock()
+	h.expiry.advance(h.cfg.Now(), h.cfg.StoreTime())
+	now := h.expiry.now
+	part := h.swept % sweepTicks
+	h.swept++
+	h.own.grow(h.swept)
+	h.followed.grow(h.swept)
+	h.wide.sweep(part, now)
+	h.mu.Unlock()
+	for shard := part; shard < idShards; shard += sweepTicks {
+		h.mu.Lock()
+		h.sessions.sweep(shard, now)
+		h.wide.settled.sweep(shard, now-min(now, settledFor))
+		h.mu.Unlock()
+	}
+}
+
+// recentIDs is how many ids a generation of recent holds, and recentTicks for
+// how many ticks of the sweep one lasts: ten seconds.
+const (
+	recentIDs   = 4096
+	recentTicks = 40
+)
+
+// recent remembers the ids of entries for ten to twenty seconds, or fewer if
+// they are many. An entry comes twice to the node that appended it; between the
+// two there is seldom more. To forget one costs no safety: it may then be kept
+// longer than need be, or be counted as another node's.
+type recent struct {
+	young, old map[store.ID]struct{}
+	since      int
+}
+
+func (r *recent) has(id store.ID) bool {
+	_, young := r.young[id]
+	_, old := r.old[id]
+	return young || old
+}
+
+// add remembers an id. The zero one names nothing.
+func (r *recent) add(id store.ID) {
+	if id.IsZero() {
+		return
+	}
+	if r.young == nil || len(r.young) >= recentIDs {
+		r.turn()
+	}
+	r.young[id] = struct{}{}
+}
+
+// grow ends the young generation if it is old.
+func (r *recent) grow(tick int) {
+	if tick-r.since < recentTicks {
+		return
+	}
+	r.since = tick
+	if len(r.young)+len(r.old) > 0 {
+		r.turn()
+	}
+}
+
+func (r *recent) turn() {
+	r.young, r.old = make(map[store.ID]struct{}), r.young
+}
