@@ -45,16 +45,16 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	if !now.Before(r.Expires) {
 		return Grant{}, ErrSessionExpired
 	}
-	return m.grant(p, r, now, p.accessExpires(r, now), false)
+	r.LastSeen, r.IdleExpires = now, p.accessExpires(r, now)
+	return m.grant(p, r, now, r.IdleExpires, false)
 }
 
 // record is what a token says of its session, as a record. There is no other
 // record to read it from: the one place where claims come from a token.
 func (s *Session) record(p *profile) *record {
-	expires := p.ends(s.StartedAt)
 	amr, _ := encodeAMR(s.AMR) // was read from a token that we signed
 	return &record{
-		state: state{Gen: s.Gen, LastSeen: s.LastSeenAt, IdleExpires: s.AccessExpires, Expires: expires},
+		state: state{Gen: s.Gen, Expires: p.ends(s.StartedAt)},
 		ID:    s.ID, Subject: s.Subject, Tenant: s.Tenant, Profile: s.Profile,
 		StartedAt: s.StartedAt, AuthenticatedAt: s.AuthenticatedAt,
 		ACR: s.ACR, AMR: amr, Claims: s.Claims,

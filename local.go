@@ -106,10 +106,21 @@ func (c *UserCache[U]) Get(ctx context.Context, tenant, subject string) (U, erro
 		}
 		// It was loaded before a change, perhaps by somebody who had begun to
 		// load and for whom this request has waited.
-		c.users.Invalidate(owner)
+		c.users.ComputeIfPresent(owner, func(kept cachedUser[U]) (cachedUser[U], otter.ComputeOp) {
+			if c.good(owner, &kept) {
+				return kept, otter.CancelOp // somebody has loaded it anew
+			}
+			return kept, otter.InvalidateOp
+		})
 	}
 	got, err := c.fetch(ctx, owner)
 	return got.user, err
+}
+
+// Len returns how many users are kept.
+func (c *UserCache[U]) Len() int {
+	c.users.CleanUp()
+	return c.users.EstimatedSize()
 }
 
 func (c *UserCache[U]) fetch(ctx context.Context, o store.Owner) (cachedUser[U], error) {
