@@ -17,27 +17,37 @@ func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*S
 	defer m.claims.Put(c)
 	own := m.clock.own()
 	now := m.clock.at(own)
+	s, err := m.authenticate(ctx, c, req, own, now)
+	if err != nil {
+		m.counters.count(decisionOf(err), c.Session)
+	}
+	return s, err
+}
+
+func (m *Manager) authenticate(ctx context.Context, c *codec.Claims, req AuthenticateRequest, own, now time.Time) (*Session, error) {
+	if isOpaque(req.Token) {
+		return m.authenticateOpaque(ctx, c, req, now)
+	}
 	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
 	if err != nil {
-		m.counters.count(DecisionInvalid, c.Session)
 		return nil, err
 	}
 	if now.Unix() >= c.Expires {
-		m.counters.count(DecisionExpired, c.Session)
 		return nil, ErrTokenExpired
 	}
 	s := newSession(c, p)
 	row, err := m.alive(ctx, p, s, c.Key, req.Outage, own, now)
 	if err != nil {
-		m.counters.count(decisionOf(err), c.Session)
 		return nil, err
 	}
 	if row != nil {
 		s.LastSeenAt, s.IdleExpires, s.Expires = row.LastSeen, row.IdleExpires, row.Expires
 	}
 	if p.Recordless {
-		s.Renew = p.renewDue(c, now)
 		s.Expires, s.IdleExpires = p.ends(s.StartedAt), s.AccessExpires
+	}
+	s.Renew = p.renewDue(c, s, now)
+	if p.Recordless {
 		return s, nil
 	}
 	m.noteUse(s, p, req, now)
@@ -67,7 +77,7 @@ func (m *Manager) verifyAccess(c *codec.Claims, token string, t Transport, now t
 	p := m.profiles[string(c.Text(c.Profile))]
 	if p == nil || p.Transport != t || p.Credential != kind ||
 		string(c.Text(c.Issuer)) != m.issuer || string(c.Text(c.Audience)) != p.audience ||
-		c.IssuedAt > now.Add(m.leeway).Unix() {
+		c.IssuedAt > now.Add(m.leeway).Unix() || c.Subject.IsZero() != c.Anon {
 		return nil, ErrTokenInvalid
 	}
 	return p, nil
@@ -126,8 +136,9 @@ func (m *Manager) noteUse(s *Session, p *profile, req AuthenticateRequest, now t
 		gen = 0
 	}
 	var until time.Time
-	if !req.Passive {
-		until = now.Add(p.Idle)
+	if !req.Passive && p.Renewal != Fixed {
+		idle, _ := p.lifetimes(s.Remembered)
+		until = now.Add(idle)
 	}
 	m.touches.note(s.ID, gen, now, until)
 }
@@ -140,6 +151,9 @@ func (m *Manager) noteUse(s *Session, p *profile, req AuthenticateRequest, now t
 func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
+	if isOpaque(token) {
+		return m.identifyOpaque(c, token, t)
+	}
 	now := m.clock.now()
 	if _, err := m.verifyAccess(c, token, t, now); err == nil {
 		return c.Session, nil

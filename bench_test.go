@@ -1,6 +1,7 @@
 package remuda_test
 
 import (
+	"crypto/rand"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/codec/jwt"
 	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
 )
 
 // benchProfile asks nobody on verifying, and rotates on every refresh.
@@ -28,15 +30,66 @@ func plain(t testing.TB, m *remuda.Manager) remuda.Grant {
 }
 
 func TestAuthenticateAllocations(t *testing.T) {
-	m := newManager(t, benchProfile)
-	req := remuda.AuthenticateRequest{Token: plain(t, m).Access.Reveal(), Transport: remuda.Bearer}
-	// The session, and its texts.
-	if n := testing.AllocsPerRun(1000, func() {
-		if _, err := m.Authenticate(t.Context(), req); err != nil {
-			t.Fatal(err)
+	for _, live := range []remuda.Liveness{remuda.LiveExpiry, remuda.LiveLog} {
+		m := newManager(t, benchProfile, func(c *remuda.Config) { c.Profiles[0].Liveness = live })
+		for live == remuda.LiveLog && m.Stats().Log.Degraded {
+			time.Sleep(time.Millisecond) // until the log has been heard
 		}
-	}); n > 2 && !raceEnabled {
-		t.Errorf("%v allocations, want at most 2", n)
+		req := remuda.AuthenticateRequest{Token: plain(t, m).Access.Reveal(), Transport: remuda.Bearer}
+		// The session, and its texts.
+		if n := testing.AllocsPerRun(1000, func() {
+			if _, err := m.Authenticate(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 2 && !raceEnabled {
+			t.Errorf("%v: %v allocations, want at most 2", live, n)
+		}
+	}
+}
+
+// BenchmarkLiveness is what asking the revocation log costs, beside asking nobody,
+// in one run: with so many sessions that have ended and whose tokens have not
+// expired.
+func BenchmarkLiveness(b *testing.B) {
+	run := func(name string, live remuda.Liveness, ended int) {
+		b.Run(name, func(b *testing.B) {
+			m := newManager(b, benchProfile, func(c *remuda.Config) {
+				c.Profiles[0].Liveness = live
+				fillLog(b, c.Store.(store.Log), ended)
+			})
+			for live == remuda.LiveLog && m.Ready(b.Context()) != nil {
+				time.Sleep(10 * time.Millisecond)
+			}
+			req := remuda.AuthenticateRequest{Token: plain(b, m).Access.Reveal(), Transport: remuda.Bearer}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := m.Authenticate(b.Context(), req); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	run("expiry", remuda.LiveExpiry, 0)
+	run("log/0", remuda.LiveLog, 0)
+	run("log/1000", remuda.LiveLog, 1000)
+	run("log/1000000", remuda.LiveLog, 1_000_000)
+}
+
+// fillLog appends entries of sessions that ended a moment ago.
+func fillLog(b *testing.B, log store.Log, n int) {
+	b.Helper()
+	now := time.Now()
+	for n > 0 {
+		batch := make([]store.Entry, min(n, 10_000))
+		for i := range batch {
+			var id store.ID
+			_, _ = rand.Read(id[:])
+			batch[i] = store.Entry{ID: id, Scope: store.ScopeSession, Target: string(id[:]), At: now, Until: now.Add(time.Hour), Reason: "logout"}
+		}
+		if err := log.Append(b.Context(), batch...); err != nil {
+			b.Fatal(err)
+		}
+		n -= len(batch)
 	}
 }
 

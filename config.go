@@ -32,6 +32,9 @@ type Config struct {
 	// by, with liveness LiveLog. A session that was ended is refused by every
 	// node after that time at the latest. Zero means 2 seconds; at most a minute.
 	MaxStaleness time.Duration
+	// ClaimsSource is asked for the application's claims whenever an access token
+	// is about to be signed after login. Nil means that those of the login stay.
+	ClaimsSource ClaimsSource
 	// DiscardSessionsOfLostRing binds the store to Keys although its sessions
 	// belong to another ring: they all end, since nothing can open them.
 	DiscardSessionsOfLostRing bool

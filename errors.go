@@ -37,6 +37,9 @@ var (
 	// ErrRequest: the request cannot be meant: a subject that is empty or too
 	// long, a claim with a reserved name, an unknown profile, a bad retry key.
 	ErrRequest = errors.New("remuda: request invalid")
+	// ErrSignedIn: the browser has a session of somebody else at the target of a
+	// hand-off. Nothing changed.
+	ErrSignedIn = errors.New("remuda: somebody else is signed in")
 	// ErrUnavailable: the store cannot answer. Nothing is known of the session;
 	// trying again is harmless.
 	ErrUnavailable = errors.New("remuda: unavailable")

@@ -7,19 +7,21 @@ import (
 	"github.com/remuda-go/remuda/codec"
 )
 
-// ExtendRequest exchanges a token of a session without a record for a new one.
+// ExtendRequest exchanges a token for one that lives longer.
 type ExtendRequest struct {
 	Token     string
 	Transport Transport
 	Client    Client
 }
 
-// Extend issues a new token of a session without a record, with renewal Extend:
-// the same session, good for another Profile.Idle, never past Profile.Absolute
-// after it began. The old token stays good until it expires. It returns
-// [ErrTokenInvalid], [ErrTokenExpired], [ErrSessionExpired], [ErrSessionEnded],
-// or [ErrUnavailable] if the revocation log is not heard: a session that has
-// ended must not live on in a new token, whatever the outage policy.
+// Extend issues a new token of a session with renewal Extend: the same session,
+// good for another Profile.Idle, never past Profile.Absolute after it began. The
+// old token stays good until it expires. An opaque token is the same as before,
+// since only the record says how long it is good. It returns [ErrTokenInvalid],
+// [ErrTokenExpired], [ErrSessionExpired], [ErrSessionEnded], or [ErrUnavailable]:
+// also if the revocation log is not heard and there is no record to ask, since a
+// session that has ended must not live on in a new token, whatever the outage
+// policy.
 func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) {
 	now, err := m.clock.trusted()
 	if err != nil {
@@ -27,26 +29,68 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	}
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
-	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
+	p, r, err := m.extendable(ctx, c, req, now)
 	if err != nil {
 		return Grant{}, err
 	}
-	if !p.Recordless || p.Renewal != Extend {
+	if p.Renewal != Extend {
 		return Grant{}, ErrTokenInvalid
 	}
+	idle, _ := p.lifetimes(r.Remember)
+	if !p.Recordless {
+		m.touches.note(r.ID, r.Gen, now, now.Add(idle))
+	}
+	r.LastSeen, r.IdleExpires = now, earlier(now.Add(idle), r.Expires)
+	return m.grant(p, r, now, p.accessExpires(r, now), false)
+}
+
+// extendable returns the session of a token that is good and whose session lives.
+func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendRequest, now time.Time) (*profile, *record, error) {
+	if isOpaque(req.Token) {
+		if m.codecs.opaque.Verify(c, codec.Access, req.Token) != nil {
+			return nil, nil, ErrTokenInvalid
+		}
+		return m.opaqueRecord(ctx, c, req.Transport, now)
+	}
+	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Renewal != Extend {
+		return nil, nil, ErrTokenInvalid
+	}
 	if now.Unix() >= c.Expires {
-		return Grant{}, ErrTokenExpired
+		return nil, nil, ErrTokenExpired
 	}
 	s := newSession(c, p)
+	if !p.Recordless {
+		return m.extendRecord(ctx, p, s, c.Key, now)
+	}
 	if _, err := m.alive(ctx, p, s, c.Key, OutageDeny, m.clock.own(), now); err != nil {
-		return Grant{}, err
+		return nil, nil, err
 	}
 	r := s.record(p)
 	if !now.Before(r.Expires) {
-		return Grant{}, ErrSessionExpired
+		return nil, nil, ErrSessionExpired
 	}
-	r.LastSeen, r.IdleExpires = now, p.accessExpires(r, now)
-	return m.grant(p, r, now, r.IdleExpires, false)
+	return p, r, nil
+}
+
+// extendRecord reads the record of a token that is good.
+func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key string, now time.Time) (*profile, *record, error) {
+	row, err := m.live(ctx, p, s, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := openRecord(row, m.ring)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	dead, err := m.revokedRecord(ctx, &r, key, now)
+	if dead {
+		err = ErrSessionEnded
+	}
+	return p, &r, err
 }
 
 // record is what a token says of its session, as a record. There is no other
@@ -65,8 +109,8 @@ func (s *Session) record(p *profile) *record {
 func (p *profile) ends(started time.Time) time.Time { return started.Add(p.Absolute) }
 
 // renewDue reports whether half of a token's life is over and a new one would
-// live longer.
-func (p *profile) renewDue(c *codec.Claims, now time.Time) bool {
+// live longer, as far as is known.
+func (p *profile) renewDue(c *codec.Claims, s *Session, now time.Time) bool {
 	return p.Renewal == Extend && 2*(now.Unix()-c.IssuedAt) >= c.Expires-c.IssuedAt &&
-		c.Expires < p.ends(time.UnixMilli(c.Started)).Unix()
+		(s.Expires.IsZero() || c.Expires < s.Expires.Unix())
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/codec/jwt"
+	"github.com/remuda-go/remuda/codec/opaque"
 	"github.com/remuda-go/remuda/codec/paseto"
 	"github.com/remuda-go/remuda/event"
 	"github.com/remuda-go/remuda/keyring"
@@ -37,6 +38,8 @@ type Manager struct {
 	bindings bindings
 	counters counters
 	gate     gate
+	source   ClaimsSource  // nil if there is none
+	dataGate gate          // for changes of data
 	claims   sync.Pool     // of *codec.Claims
 	longest  time.Duration // for how long anything of a session can matter
 
@@ -64,14 +67,17 @@ const (
 // [ErrUnavailable] if the store cannot answer. The manager does not close the
 // store.
 func New(ctx context.Context, cfg Config) (*Manager, error) {
+	if cfg.Leeway == 0 {
+		cfg.Leeway = defaultLeeway
+	}
+	if err := prepareKeys(ctx, &cfg); err != nil {
+		return nil, err
+	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Leeway == 0 {
-		cfg.Leeway = defaultLeeway
 	}
 	if cfg.MaxStaleness == 0 {
 		cfg.MaxStaleness = revocation.DefaultMaxStaleness
@@ -95,10 +101,14 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		longest: longestLife(cfg.Profiles) + cfg.Leeway + cfg.MaxStaleness,
 	}
 	m.items, _ = cfg.Store.(store.Items)
+	m.source = cfg.ClaimsSource
 	m.lookups = newLookups(m)
 	m.running, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, pr := range cfg.Profiles {
 		m.profiles[pr.Name] = newProfile(pr, cfg.Issuer)
+	}
+	if m.revoked != nil {
+		m.revoked.listeners.add(m.hearKey)
 	}
 	m.watchBindings()
 	return m, nil
@@ -122,16 +132,16 @@ func newProfile(pr Profile, issuer string) *profile {
 	return p
 }
 
-// tokenLife is for how long a token without a record is good; zero if there is a
-// record.
+// tokenLife is for how long the only token of a session is good; zero where there
+// is a refresh token too.
 func (pr *Profile) tokenLife() time.Duration {
-	switch {
-	case !pr.Recordless:
-		return 0
-	case pr.Renewal == Fixed:
-		return pr.Absolute
+	switch pr.Renewal {
+	case Extend:
+		return max(pr.Idle, pr.RememberIdle)
+	case Fixed:
+		return max(pr.Absolute, pr.RememberAbsolute)
 	default:
-		return pr.Idle
+		return 0
 	}
 }
 
@@ -148,21 +158,27 @@ func longestLife(profiles []Profile) time.Duration {
 type codecs struct {
 	jwt    codec.Codec
 	paseto codec.Codec
+	opaque codec.Codec
 }
 
 func newCodecs(keys codec.Keys) codecs {
-	return codecs{jwt: jwt.New(keys), paseto: paseto.New(keys)}
+	return codecs{jwt: jwt.New(keys), paseto: paseto.New(keys), opaque: opaque.New(keys)}
 }
 
 // of is the codec of a credential.
 func (c *codecs) of(kind Credential) codec.Codec {
-	if kind == PASETO {
+	switch kind {
+	case PASETO:
 		return c.paseto
+	case Opaque:
+		return c.opaque
+	default:
+		return c.jwt
 	}
-	return c.jwt
 }
 
-// verify fills claims from a token, and returns which kind of credential it is.
+// verify fills claims from a token that carries some, and returns which kind of
+// credential it is.
 func (c *codecs) verify(cl *codec.Claims, want codec.Type, token string) (Credential, error) {
 	kind := JWT
 	if strings.HasPrefix(token, "v4.") {

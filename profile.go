@@ -14,7 +14,7 @@ type Credential uint8
 const (
 	JWT    Credential = 1 + iota // RFC 7519
 	PASETO                       // PASETO version 4
-	Opaque                       // not built yet
+	Opaque                       // a random secret; all there is to know is in the record
 )
 
 // Transport is the second axis: how a credential travels. The zero value is not
@@ -152,7 +152,7 @@ type Rotation struct {
 }
 
 // Profile is the named policy for one kind of client. Begin with [Web], [API],
-// [Stateless] or [Local] and change what you need; a [Manager] copies it.
+// [Classic], [Stateless] or [Local] and change what you need; a [Manager] copies it.
 type Profile struct {
 	Name string // 1 to 64 characters of a-z, 0-9, - and _
 
@@ -226,6 +226,21 @@ func API() Profile {
 		Idle: 14 * day, Absolute: 30 * day,
 		MaxSessions: 16, StepUp: 5 * time.Minute,
 		Rotation: Rotation{Grace: 30 * time.Second, Floor: time.Minute},
+	}
+}
+
+// Classic returns the profile of the session id in a cookie: an opaque token that
+// is looked up on every request, 12 hours at most, 30 minutes idle; remembered: 30
+// days, 14 days idle. It is issued anew at login and step-up, and a logout is seen
+// at once.
+func Classic() Profile {
+	return Profile{
+		Name:       "classic",
+		Credential: Opaque, Transport: Cookie, Renewal: Extend, Liveness: LiveStore,
+		Idle: 30 * time.Minute, Absolute: 12 * time.Hour,
+		RememberIdle: 14 * day, RememberAbsolute: 30 * day,
+		MaxSessions: 16, StepUp: 5 * time.Minute,
+		Rotation: Rotation{Grace: 10 * time.Second},
 	}
 }
 

@@ -31,6 +31,10 @@ type record struct {
 	Application     string // since bodyVersion 2
 	AddressHash     [16]byte
 
+	Parent      SessionID // that it was handed over from, or zero; since bodyVersion 3
+	WithParent  bool      // it ends with its parent
+	HasChildren bool      // sessions end with it
+
 	box *keyring.Box // that opened it; nil for a new record
 }
 
@@ -39,7 +43,7 @@ const sealKind = "session"
 
 // bodyVersion is the version of the layout that body writes. openBody reads the
 // earlier ones too.
-const bodyVersion = 2
+const bodyVersion = 3
 
 // seal makes the row of r.
 func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
@@ -89,6 +93,8 @@ const (
 	flagKeyOff = 1 << iota
 	flagRecovered
 	flagRemember
+	flagWithParent
+	flagHasChildren
 	flagsKnown = 1<<iota - 1
 )
 
@@ -104,7 +110,7 @@ func (r *record) body() []byte {
 	for _, t := range []time.Time{r.GenAt, r.AccessExpires, r.StartedAt, r.AuthenticatedAt} {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 	}
-	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network, r.Application} {
+	for _, text := range []string{r.ACR, r.AMR, r.Claims, r.Device, r.Network, r.Application, r.parent()} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
 		b = append(b, text...)
 	}
@@ -116,12 +122,26 @@ func (r *record) flags() byte {
 	for _, flag := range []struct {
 		set bool
 		bit byte
-	}{{r.KeyOff, flagKeyOff}, {r.Recovered, flagRecovered}, {r.Remember, flagRemember}} {
+	}{{r.KeyOff, flagKeyOff}, {r.Recovered, flagRecovered}, {r.Remember, flagRemember}, {r.WithParent, flagWithParent}, {r.HasChildren, flagHasChildren}} {
 		if flag.set {
 			f |= flag.bit
 		}
 	}
 	return f
+}
+
+// parent is the id of the parent as a text, which is empty where there is none.
+func (r *record) parent() string {
+	if r.Parent.IsZero() {
+		return ""
+	}
+	return string(r.Parent[:])
+}
+
+// setParent reads what parent wrote, and reports whether it could.
+func (r *record) setParent(text string) bool {
+	copy(r.Parent[:], text)
+	return text == r.parent()
 }
 
 // bodyFixed is the length of what stands before the texts.
@@ -134,11 +154,11 @@ func (r *record) openBody(b []byte) error {
 	if len(b) < bodyFixed || b[0] == 0 || b[0] > bodyVersion || b[1]&^flagsKnown != 0 {
 		return errBody
 	}
-	texts := []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network, &r.Application}
-	if b[0] == 1 {
-		texts = texts[:5]
-	}
+	var parent string
+	texts := []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network, &r.Application, &parent}
+	texts = texts[:len(texts)-bodyVersion+int(b[0])] // each version added one
 	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0
+	r.WithParent, r.HasChildren = b[1]&flagWithParent != 0, b[1]&flagHasChildren != 0
 	r.Streak = b[2]
 	r.Behind = b[3]
 	r.Replays = binary.BigEndian.Uint16(b[4:])
@@ -160,7 +180,7 @@ func (r *record) openBody(b []byte) error {
 		}
 		*text, b = string(b[4:4+n]), b[4+n:]
 	}
-	if len(b) != 0 {
+	if len(b) != 0 || !r.setParent(parent) {
 		return errBody
 	}
 	return nil

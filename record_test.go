@@ -17,8 +17,8 @@ func sampleRecords() map[string]record {
 	usual := record{
 		StartedAt: time.UnixMicro(1764000000123456).UTC(), AuthenticatedAt: time.UnixMicro(1764000001000000).UTC(),
 		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24", Application: "shop/1",
-		AddressHash: mark{1, 2, 3},
-		state:       state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
+		AddressHash: mark{1, 2, 3}, Parent: SessionID{8, 9}, WithParent: true,
+		state: state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
 	ones := record{
 		StartedAt: time.UnixMicro(math.MaxInt64).UTC(), AuthenticatedAt: time.UnixMicro(math.MinInt64).UTC(), Remember: true,
@@ -45,14 +45,22 @@ func TestBodyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestBodyOfBefore: a body without the name of an application is read.
+// TestBodyOfBefore: bodies without a parent, and without the name of an
+// application, are read.
 func TestBodyOfBefore(t *testing.T) {
 	t.Parallel()
 	want := sampleRecords()["usual"]
-	want.Application = ""
+	want.Parent, want.WithParent = SessionID{}, false
 	old := want.body()
-	old[0], old = 1, old[:len(old)-4]
+	old[0], old = 2, old[:len(old)-4]
 	var got record
+	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	want.Application = ""
+	old = want.body()
+	old[0], old = 1, old[:len(old)-8]
+	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -61,7 +69,7 @@ func TestBodyOfBefore(t *testing.T) {
 // TestBodyFlags: each flag is a bit of its own.
 func TestBodyFlags(t *testing.T) {
 	t.Parallel()
-	for _, want := range []record{{state: state{KeyOff: true}}, {state: state{Recovered: true}}, {Remember: true}} {
+	for _, want := range []record{{state: state{KeyOff: true}}, {state: state{Recovered: true}}, {Remember: true}, {WithParent: true}, {HasChildren: true}} {
 		var got record
 		if err := got.openBody(want.body()); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -84,14 +92,16 @@ func TestOpenBodyRefuses(t *testing.T) {
 		refuse("truncated", body[:n])
 	}
 	refuse("prolonged", append(bytes.Clone(body), 0))
-	for _, version := range []byte{0, 3, 255} {
+	for _, version := range []byte{0, 4, 255} {
 		changed := bytes.Clone(body)
 		changed[0] = version
 		refuse("another version", changed)
 	}
+	refuse("a parent of 16 zero bytes", append(append(bytes.Clone(body[:len(body)-20]), 0, 0, 0, 16), make([]byte, 16)...))
+	refuse("half a parent", append(append(bytes.Clone(body[:len(body)-20]), 0, 0, 0, 8), body[len(body)-16:len(body)-8]...))
 	// Each bit of each length.
 	at := textsAt
-	for range 6 {
+	for range 7 {
 		for bit := range 32 {
 			changed := bytes.Clone(body)
 			n := binary.BigEndian.Uint32(changed[at:])
@@ -123,11 +133,10 @@ func FuzzOpenBody(f *testing.F) {
 			return
 		}
 		want := bytes.Clone(b)
-		if want[0] == 1 { // without the application's name
+		for ; want[0] < bodyVersion; want[0]++ { // each version added a text
 			want = append(want, 0, 0, 0, 0)
-			want[0] = bodyVersion
 		}
-		want[1] &= flagKeyOff | flagRecovered | flagRemember
+		want[1] &= flagsKnown
 		if !bytes.Equal(r.body(), want) {
 			t.Errorf("read from %x, written as %x", want, r.body())
 		}

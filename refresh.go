@@ -1,7 +1,6 @@
 package remuda
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -71,7 +70,13 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 			return false, err
 		}
 		d, r.state = decide(r.state, shown, now, pol)
-		return d.write, m.announceDecision(ctx, r, d, &announced)
+		renewed := false
+		if d.error(r) == nil {
+			if renewed, err = m.renewClaims(ctx, p, r, now, pol.access); err != nil {
+				return false, err
+			}
+		}
+		return d.write || renewed, m.announceDecision(ctx, r, d, &announced)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Grant{}, ErrTokenInvalid
@@ -82,11 +87,18 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 	if !r.EndedAt.IsZero() {
 		m.touches.forget(id)
 		m.bindings.end(id, r.EndReason)
+		if d.write {
+			m.dropData(ctx, id)
+		}
 		if announced != "" {
 			m.revoked.tombstoned(id)
 		}
 	}
 	m.emitDecision(r, d, req.Client, now)
+	if d.write && r.endsChildren() {
+		// Those that are not reached now find out when they refresh.
+		_ = m.endChildrenOf(ctx, r, req.Client)
+	}
 	if err := d.error(r); err != nil {
 		return Grant{}, err
 	}
@@ -95,10 +107,13 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 
 // revokedRecord reports whether the log has ended a session whose record does not
 // say so yet: after a crash between the two, or while a wide ending is still
-// writing records.
+// writing records. It also reports whether it should have ended with its parent.
 func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) (bool, error) {
-	if m.revoked == nil || !r.EndedAt.IsZero() {
+	if !r.EndedAt.IsZero() {
 		return false, nil
+	}
+	if orphan, err := m.orphaned(ctx, r); orphan || err != nil || m.revoked == nil {
+		return orphan, err
 	}
 	fresh := m.revoked.horizon.Fresh(m.clock.own())
 	t := r.token(key)
@@ -181,18 +196,12 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		if now, err = m.clock.trusted(); err != nil {
 			return false, err
 		}
-		if !r.EndedAt.IsZero() {
-			return false, endedError(r.EndReason)
-		}
-		if _, over := r.expired(now); over {
-			return false, ErrSessionExpired
-		}
 		p := m.profiles[r.Profile]
 		if p == nil {
 			return false, ErrTokenInvalid
 		}
-		if dead, err := m.revokedRecord(ctx, r, "", now); dead || err != nil {
-			return false, cmp.Or(err, ErrSessionEnded)
+		if err := m.checkLive(ctx, r, now); err != nil {
+			return false, err
 		}
 		r.state = r.stepUp(readFacts(req.Client.UserAgent).hint(), now, p.policy(r, now, m.leeway))
 		r.AuthenticatedAt = now
@@ -201,6 +210,9 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		}
 		if amr != "" {
 			r.AMR = amr
+		}
+		if _, err := m.renewClaims(ctx, p, r, now, r.AccessExpires); err != nil {
+			return false, err
 		}
 		// Signed before it is stored, as at login.
 		if g, err = m.grant(p, r, now, r.AccessExpires, true); err != nil {

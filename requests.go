@@ -5,6 +5,9 @@ package remuda
 type StartRequest struct {
 	Profile string // the name of one of the profiles
 	Subject string // 1 to 255 bytes of UTF-8 without control characters
+	// Anonymous begins a session of nobody, to keep data in until somebody signs
+	// in with Replaces. Subject is then empty.
+	Anonymous bool
 	Tenant  string // at most 255 bytes, likewise
 	ACR     string // at most 255 bytes
 	AMR     []string
@@ -14,7 +17,9 @@ type StartRequest struct {
 	Claims   any
 	Remember bool // the profile's remember-me lifetimes
 	// Replaces is a session that the same client holds already: it ends as the
-	// new one begins. The zero value means none.
+	// new one begins, under another id, so that whoever planted the old one in
+	// the client has gained nothing. The data of an anonymous session goes over
+	// to the new one; that of anybody else's does not. The zero value means none.
 	Replaces SessionID
 	Client   Client
 }
@@ -92,6 +97,7 @@ const (
 	EndPasswordChanged EndReason = "password_changed"
 	EndAdmin           EndReason = "admin"
 	EndDisabled        EndReason = "disabled"
-	EndRevoked         EndReason = "revoked" // an entry of the revocation log that was found later
+	EndRevoked         EndReason = "revoked" // an entry of the revocation log, or the end of the parent, that was found later
 	EndKeyCompromised  EndReason = "key_compromised"
+	EndParent          EndReason = "parent_ended" // the session that it was handed over from has ended
 )

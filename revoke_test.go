@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/event"
 	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/store"
@@ -109,7 +110,7 @@ func nodes(t testing.TB, n int, change ...func(i int, cfg *remuda.Config)) ([]*r
 // local is the profile of sessions without records, for clients without cookies.
 func local() remuda.Profile {
 	p := remuda.Local()
-	p.Transport, p.Credential = remuda.Bearer, remuda.JWT
+	p.Transport = remuda.Bearer
 	return p
 }
 
@@ -557,10 +558,60 @@ func TestNotReady(t *testing.T) {
 type events struct {
 	mu   sync.Mutex
 	list []event.Event
+	from int // what kinds has returned
 }
 
 func (e *events) Emit(ev event.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.list = append(e.list, ev)
+}
+
+// TestCompromiseKey: what a key has signed is refused on every node, before the
+// others have read the ring's source; what others signed is not.
+func TestCompromiseKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := memstore.New()
+		var rings []*keyring.Ring
+		m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
+			master, err := keyring.ParseMaster(strings.Repeat("Q", 42) + "A")
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, err := keyring.StoreSource(shared, master, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ring, err := keyring.Open(t.Context(), keyring.Config{Source: source, Create: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rings, cfg.Keys = append(rings, ring), ring
+		})
+		if err := rings[0].Reload(t.Context()); err != nil { // nobody runs them here
+			t.Fatal(err)
+		}
+		settle()
+		g, sealed := start(t, m[0], "api"), start(t, m[0], "local")
+		var key string
+		for _, info := range rings[0].List() {
+			if info.Algorithm == codec.HS256 && info.State == keyring.Active {
+				key = info.ID
+			}
+		}
+		if err := m[0].CompromiseKey(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		for i := range m {
+			_, err := authenticate(t, m[i], g)
+			wantErr(t, "signed with it", err, remuda.ErrTokenInvalid)
+			_, err = refresh(t, m[i], g)
+			wantErr(t, "refresh", err, remuda.ErrTokenInvalid)
+			_, err = authenticate(t, m[i], sealed)
+			wantErr(t, "sealed with another", err, nil)
+			_, err = authenticate(t, m[i], start(t, m[1-i], "api"))
+			wantErr(t, "signed with the next", err, nil)
+		}
+	})
 }

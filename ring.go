@@ -21,8 +21,28 @@ const (
 	ringKey  = "id"
 )
 
-// bindRing binds a store to the ring at the first start, and checks it later. A
-// store without [store.Items] is not bound.
+// BoundRing returns the id of the key ring that a store is bound to, and whether it
+// is bound to one: whether a manager has ever been made over it. It changes nothing.
+// A store without [store.Items] is never bound. The error wraps [ErrUnavailable].
+func BoundRing(ctx context.Context, s store.Store) (id string, ok bool, err error) {
+	items, ok := s.(store.Items)
+	if !ok {
+		return "", false, nil
+	}
+	// The item never expires, so that any instant will do.
+	bound, err := items.GetItem(ctx, ringKind, ringKey, time.Unix(0, 0))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", false, nil
+	case err != nil:
+		return "", false, unavailable(err)
+	}
+	return string(bound.Value), true, nil
+}
+
+// bindRing binds a store to the ring at the first start, and checks it later. The
+// ring's id stays when its keys are rotated, and is in the same store as the ring
+// where a keyring.StoreSource keeps it. A store without [store.Items] is not bound.
 func bindRing(ctx context.Context, cfg *Config, now time.Time) error {
 	items, ok := cfg.Store.(store.Items)
 	if !ok {

@@ -45,6 +45,10 @@ type Session struct {
 	AuthenticatedAt time.Time // the last time the user proved who they are
 	AccessExpires   time.Time // when the presented access token expires; zero in lists
 
+	// Parent is the session that this one was handed over from, or zero; in lists
+	// and grants. See [Manager.RedeemHandOff].
+	Parent SessionID
+
 	// Renew says that the token should be exchanged for a new one soon: with
 	// renewal Extend, once half of its life is over. See [Manager.Extend].
 	Renew bool
@@ -65,6 +69,10 @@ type Session struct {
 	// Claims are the application's own claims as a JSON object, or empty.
 	Claims string
 }
+
+// Anonymous reports whether the session is nobody's: who holds it has not signed
+// in.
+func (s *Session) Anonymous() bool { return s.Subject == "" }
 
 // Recent reports whether the user proved who they are within maxAge before now.
 // The age of the session does not count, and a refresh does not make it younger.

@@ -16,7 +16,7 @@ func (r *record) session() Session {
 		StartedAt: r.StartedAt, AuthenticatedAt: r.AuthenticatedAt,
 		LastSeenAt: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
 		Remembered: r.Remember, Device: r.Device, Network: r.Network, Application: r.Application,
-		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims,
+		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims, Parent: r.Parent,
 	}
 }
 

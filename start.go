@@ -33,6 +33,12 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
+	return m.begin(ctx, p, r, &req, now)
+}
+
+// begin signs and stores a new session, tells of it, and ends the one that it
+// replaces.
+func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRequest, now time.Time) (Grant, error) {
 	// Signed before anything is stored: what cannot be signed is no session.
 	g, err := m.grant(p, r, now, r.AccessExpires, true)
 	if err != nil {
@@ -78,7 +84,9 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	switch {
 	case !ok:
 		return nil, nil, fmt.Errorf("%w: there is no profile %q", ErrRequest, req.Profile)
-	case req.Subject == "" || !identifier(req.Subject):
+	case req.Anonymous && req.Subject != "":
+		return nil, nil, fmt.Errorf("%w: an anonymous session has no subject", ErrRequest)
+	case req.Subject == "" && !req.Anonymous || !identifier(req.Subject):
 		return nil, nil, fmt.Errorf("%w: a subject is 1 to %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
 	case !identifier(req.Tenant) || !identifier(req.ACR):
 		return nil, nil, fmt.Errorf("%w: a tenant or level is at most %d bytes of UTF-8 without control characters", ErrRequest, maxIdentifier)
@@ -108,9 +116,6 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	_, _ = cryptorand.Read(r.ID[:])   // never fails: crypto/rand ends the program instead
 	_, _ = cryptorand.Read(r.Seed[:]) // likewise
 	idle, absolute := p.lifetimes(r.Remember)
-	if p.Recordless {
-		idle = p.tokenLife()
-	}
 	r.Gen, r.GenAt, r.WindowAt, r.LastSeen, r.Behind = 1, now, now, now, 1
 	r.Expires = now.Add(absolute)
 	r.IdleExpires = now.Add(idle)
@@ -121,18 +126,23 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 
 // lifetimes returns the idle and the absolute lifetime.
 func (p *profile) lifetimes(remember bool) (idle, absolute time.Duration) {
+	idle, absolute = p.Idle, p.Absolute
 	if remember {
-		return p.RememberIdle, p.RememberAbsolute
+		idle, absolute = p.RememberIdle, p.RememberAbsolute
 	}
-	return p.Idle, p.Absolute
+	if p.Renewal == Fixed {
+		idle = absolute
+	}
+	return idle, absolute
 }
 
 // accessExpires is when an access token issued now expires: never past the
 // session, in whole seconds, and earlier by a random part, so that clients do
 // not come all at once.
 func (p *profile) accessExpires(r *record, now time.Time) time.Time {
-	if p.Recordless {
-		return earlier(now.Add(p.tokenLife()), r.Expires).Truncate(time.Second)
+	if p.Renewal != Rotate {
+		idle, _ := p.lifetimes(r.Remember)
+		return earlier(now.Add(idle), r.Expires).Truncate(time.Second)
 	}
 	part := rand.Float64() * p.Jitter //nolint:gosec // no secret: it only spreads clients
 	life := p.Access - time.Duration(part*float64(p.Access))
@@ -173,7 +183,7 @@ func (m *Manager) grant(p *profile, r *record, now, accessExpires time.Time, wit
 		AccessExpires: accessExpires, RefreshExpires: r.Expires,
 	}
 	g.Session.AccessExpires = accessExpires
-	if !withRefresh || p.Recordless {
+	if !withRefresh || p.Renewal != Rotate {
 		return g, nil
 	}
 	// iat is when the generation was issued, so that a replay is identical.
@@ -190,10 +200,13 @@ func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, i
 	c.Type, c.Session, c.Gen, c.Algorithm = typ, r.ID, r.Gen, p.Algorithm
 	c.IssuedAt, c.Expires = issued.Unix(), expires.Unix()
 	c.Issuer, c.Subject = c.Add(m.issuer), c.Add(r.Subject)
-	if typ == codec.Refresh {
+	if p.Credential == Opaque {
+		c.JTI = r.Seed.accessID(r.Gen) // the texts are in the record
+	} else if typ == codec.Refresh {
 		c.Audience, c.JTI = c.Add(p.refreshAudience), r.Seed.refreshID(r.Gen)
 	} else {
 		c.Audience, c.Profile = c.Add(p.audience), c.Add(r.Profile)
+		c.Anon = r.Subject == ""
 		c.AuthTime, c.Started = r.AuthenticatedAt.Unix(), r.StartedAt.UnixMilli()
 		c.Tenant, c.ACR, c.AMR, c.App = c.Add(r.Tenant), c.Add(r.ACR), c.Add(r.AMR), c.Add(r.Claims)
 	}
@@ -212,8 +225,8 @@ func (m *Manager) borrowClaims() *codec.Claims { return m.claims.Get().(*codec.C
 // makeRoom keeps the cap on sessions. The new session is stored already and is
 // counted, so that of many logins at once no more than the cap survive.
 func (m *Manager) makeRoom(ctx context.Context, p *profile, own *record, client Client) error {
-	if p.MaxSessions == 0 {
-		return nil
+	if p.MaxSessions == 0 || own.Subject == "" {
+		return nil // nobody has as many sessions as there are visitors
 	}
 	others, err := m.others(ctx, own)
 	if err != nil {
@@ -276,21 +289,21 @@ func (m *Manager) End(ctx context.Context, req EndRequest) error {
 	case err != nil:
 		return unavailable(err)
 	case row.Ended():
-		return nil
+		return m.endChildren(ctx, &row, req.Client) // if a call before has not reached them all
 	}
 	announced, err := m.announceEnd(ctx, &row, req.Reason)
 	if err != nil {
 		return err
 	}
 	ended, err := m.endRecord(ctx, req.Session, req)
-	if err != nil {
+	if err != nil && !ended {
 		return err
 	}
 	if announced && ended {
 		m.revoked.tombstoned(req.Session)
 	}
 	m.bindings.end(req.Session, req.Reason)
-	return nil
+	return err
 }
 
 // announceEnd tells the log of a session that has a record: first the log, then
@@ -324,8 +337,9 @@ func (m *Manager) endRecordless(ctx context.Context, req EndRequest) error {
 	return nil
 }
 
-// endRecord makes a record a tombstone, and reports whether this call did. One
-// that is gone or has ended is no error.
+// endRecord makes a record a tombstone, ends the sessions that end with it, and
+// reports whether this call made the tombstone. One that is gone or has ended is
+// no error.
 func (m *Manager) endRecord(ctx context.Context, id SessionID, req EndRequest) (bool, error) {
 	for range swapAttempts {
 		row, err := m.store.Get(ctx, id)
@@ -336,11 +350,14 @@ func (m *Manager) endRecord(ctx context.Context, id SessionID, req EndRequest) (
 			return false, unavailable(err)
 		}
 		if row.Ended() {
-			return false, nil
+			return false, m.endChildren(ctx, &row, req.Client)
 		}
 		done, err := m.endRow(ctx, &row, req, m.clock.now())
-		if done || err != nil {
-			return done, err
+		if done {
+			return true, m.endChildren(ctx, &row, req.Client)
+		}
+		if err != nil {
+			return false, err
 		}
 		if err := pause(ctx); err != nil {
 			return false, unavailable(err)
@@ -363,6 +380,7 @@ func (m *Manager) endRow(ctx context.Context, row *store.Record, req EndRequest,
 		return false, unavailable(err)
 	}
 	m.touches.forget(row.ID)
+	m.dropData(ctx, row.ID)
 	m.emitRow(event.SessionEnded, row, req.Client, now)
 	return true, nil
 }

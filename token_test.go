@@ -18,7 +18,7 @@ import (
 //	_ = map[RefreshToken]bool{}
 func TestTokensAreNotComparable(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []reflect.Type{reflect.TypeFor[AccessToken](), reflect.TypeFor[RefreshToken]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[AccessToken](), reflect.TypeFor[RefreshToken](), reflect.TypeFor[HandOffToken]()} {
 		if typ.Comparable() {
 			t.Errorf("%v is comparable", typ)
 		}
@@ -29,15 +29,15 @@ func TestTokensAreHidden(t *testing.T) {
 	t.Parallel()
 	const secret = "eyJzZWNyZXQ"
 	text := secret
-	a, r := AccessToken{text: &text}, RefreshToken{text: &text}
-	if a.Reveal() != secret || r.Reveal() != secret || a.IsZero() || r.IsZero() {
+	a, r, h := AccessToken{text: &text}, RefreshToken{text: &text}, HandOffToken{text: &text}
+	if a.Reveal() != secret || r.Reveal() != secret || h.Reveal() != secret || a.IsZero() || r.IsZero() || h.IsZero() {
 		t.Error("Reveal does not show the token")
 	}
-	if !(AccessToken{}).IsZero() || !(RefreshToken{}).IsZero() {
+	if !(AccessToken{}).IsZero() || !(RefreshToken{}).IsZero() || !(HandOffToken{}).IsZero() {
 		t.Error("no token is not zero")
 	}
 	grant := Grant{Access: a, Refresh: r}
-	values := []any{a, r, &a, &r, grant, &grant, []AccessToken{a}, map[string]RefreshToken{"r": r}, struct{ Token any }{a}, struct{ token AccessToken }{a}}
+	values := []any{a, r, h, &a, &r, &h, grant, &grant, []AccessToken{a}, map[string]RefreshToken{"r": r}, struct{ Token any }{a}, struct{ token AccessToken }{a}}
 	var b bytes.Buffer
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%U", "%t", "%e", "%o", "%20s", "% x"} {

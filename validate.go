@@ -102,9 +102,13 @@ func (pr *Profile) validate(p *problems, field string) {
 		pr.validateRecordless(p, field)
 		return
 	}
-	p.check(pr.Access >= time.Second && pr.Access <= maxAccess, field+".Access", "is %v; it must lie between a second and %v", pr.Access, maxAccess)
 	p.check(pr.MaxSessions >= 0, field+".MaxSessions", "is %d; it must not be negative", pr.MaxSessions)
 	p.check(pr.AtLimit <= LimitRefuse, field+".AtLimit", "has the unknown value %d", pr.AtLimit)
+	if pr.Renewal == Extend || pr.Renewal == Fixed {
+		pr.validateSingle(p, field)
+		return
+	}
+	p.check(pr.Access >= time.Second && pr.Access <= maxAccess, field+".Access", "is %v; it must lie between a second and %v", pr.Access, maxAccess)
 	pr.validateLifetimes(p, field, "Idle", "Absolute", pr.Idle, pr.Absolute)
 	if pr.RememberIdle != 0 || pr.RememberAbsolute != 0 {
 		pr.validateLifetimes(p, field, "RememberIdle", "RememberAbsolute", pr.RememberIdle, pr.RememberAbsolute)
@@ -115,7 +119,7 @@ func (pr *Profile) validate(p *problems, field string) {
 // validateAxes names what is not set, what is not built, and what cannot work
 // together.
 func (pr *Profile) validateAxes(p *problems, field string) {
-	axis(p, field+".Credential", pr.Credential, Opaque, JWT, PASETO)
+	axis(p, field+".Credential", pr.Credential, Opaque, JWT, PASETO, Opaque)
 	axis(p, field+".Transport", pr.Transport, Bearer, Cookie, Bearer)
 	axis(p, field+".Renewal", pr.Renewal, Fixed, Rotate, Extend, Fixed)
 	axis(p, field+".Liveness", pr.Liveness, LiveLog, LiveStore, LiveExpiry, LiveLog)
@@ -123,8 +127,10 @@ func (pr *Profile) validateAxes(p *problems, field string) {
 		"%q does not sign credentials of kind %v", pr.Algorithm, pr.Credential)
 	p.check(!pr.Rotation.OneAccessToken || pr.Liveness == LiveStore, field+".Rotation.OneAccessToken",
 		"needs liveness %v: no other sees on every request which generation is the newest", LiveStore)
-	if !pr.Recordless && (pr.Renewal == Extend || pr.Renewal == Fixed) {
-		p.add(field+".Renewal", "%v is built for Recordless profiles only", pr.Renewal)
+	if pr.Credential == Opaque {
+		p.check(pr.Liveness == LiveStore || pr.Liveness == 0, field+".Liveness", "is %v; an opaque token says nothing by itself, so it needs %v", pr.Liveness, LiveStore)
+		p.check(pr.Renewal != Rotate, field+".Renewal", "is %v; an opaque token is looked up on every request, so a refresh token gains nothing: choose %v or %v", Rotate, Extend, Fixed)
+		p.check(!pr.Recordless, field+".Recordless", "an opaque token says nothing by itself, so it needs a record")
 	}
 }
 
@@ -132,6 +138,7 @@ func (pr *Profile) validateAxes(p *problems, field string) {
 var algorithms = map[Credential][]codec.Algorithm{
 	JWT:    {codec.HS256, codec.EdDSA, codec.ES256},
 	PASETO: {codec.V4Local, codec.V4Public},
+	Opaque: {codec.Opaque},
 }
 
 // validateRecordless refuses what only a record could give.
@@ -141,14 +148,31 @@ func (pr *Profile) validateRecordless(p *problems, field string) {
 	p.check(pr.Outage != OutageCheck, field+".Outage", "%v needs a record to check; choose %v or %v", OutageCheck, OutageDeny, OutageServe)
 	p.check(pr.MaxSessions == 0, field+".MaxSessions", "is %d; sessions cannot be counted without records", pr.MaxSessions)
 	p.check(pr.RememberIdle == 0 && pr.RememberAbsolute == 0, field+".RememberIdle", "a session without a record is not remembered: use another profile with longer lifetimes")
-	p.check(pr.Access == 0, field+".Access", "is %v; without a record a token lives for Idle, or for Absolute", pr.Access)
-	p.check(pr.Rotation == Rotation{}, field+".Rotation", "nothing rotates without a record")
-	p.check(pr.Absolute >= time.Second, field+".Absolute", "is %v; it must be at least a second", pr.Absolute)
-	if pr.Renewal == Fixed {
-		p.check(pr.Idle == 0, field+".Idle", "is %v; with renewal %v a token lives for Absolute", pr.Idle, Fixed)
-	} else {
-		p.check(pr.Idle >= 2*time.Second && pr.Idle <= pr.Absolute, field+".Idle", "is %v; it must lie between two seconds and Absolute = %v", pr.Idle, pr.Absolute)
+	if pr.Renewal == Extend || pr.Renewal == Fixed {
+		pr.validateSingle(p, field)
 	}
+}
+
+// validateSingle checks the lifetimes of a profile with one token and no refresh.
+func (pr *Profile) validateSingle(p *problems, field string) {
+	p.check(pr.Access == 0, field+".Access", "is %v; with renewal %v a token lives for Idle, with %v for Absolute", pr.Access, Extend, Fixed)
+	grace := pr.Rotation.Grace
+	p.check(pr.Rotation == Rotation{Grace: grace}, field+".Rotation", "nothing rotates with renewal %v; only Grace counts, after a step-up", pr.Renewal)
+	p.check(grace >= 0 && grace <= maxGrace && (grace == 0 || pr.Credential == Opaque), field+".Rotation.Grace",
+		"is %v; it must lie between 0 and %v, and be 0 but for opaque tokens", grace, maxGrace)
+	pr.validateSingleLife(p, field, "Idle", "Absolute", pr.Idle, pr.Absolute)
+	if !pr.Recordless && (pr.RememberIdle != 0 || pr.RememberAbsolute != 0) {
+		pr.validateSingleLife(p, field, "RememberIdle", "RememberAbsolute", pr.RememberIdle, pr.RememberAbsolute)
+	}
+}
+
+func (pr *Profile) validateSingleLife(p *problems, field, idleName, absoluteName string, idle, absolute time.Duration) {
+	p.check(absolute >= time.Second, field+"."+absoluteName, "is %v; it must be at least a second", absolute)
+	if pr.Renewal == Fixed {
+		p.check(idle == 0, field+"."+idleName, "is %v; with renewal %v a token lives for %s", idle, Fixed, absoluteName)
+		return
+	}
+	p.check(idle >= 2*time.Second && idle <= absolute, field+"."+idleName, "is %v; it must lie between two seconds and %s = %v", idle, absoluteName, absolute)
 }
 
 func axis[T interface {

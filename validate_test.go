@@ -72,12 +72,17 @@ func TestValidate(t *testing.T) {
 		{"Profiles[0].Name", func(_ *Config, p *Profile) { p.Name = "Web" }},
 		{"Profiles[0].Name", func(_ *Config, p *Profile) { p.Name = strings.Repeat("a", 65) }},
 		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = 0 }},
-		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = Opaque }},
+		{"Profiles[web].Renewal", func(_ *Config, p *Profile) {
+			*p = Classic()
+			p.Name, p.Renewal, p.Access, p.Rotation.Floor = "web", Rotate, time.Minute, time.Minute
+		}},
+		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { *p = Classic(); p.Name, p.Liveness = "web", LiveLog }},
 		{"Profiles[web].Credential", func(_ *Config, p *Profile) { p.Credential = 9 }},
 		{"Profiles[web].Transport", func(_ *Config, p *Profile) { p.Transport = 0 }},
 		{"Profiles[web].Transport", func(_ *Config, p *Profile) { p.Transport = 9 }},
-		{"Profiles[web].Renewal", func(_ *Config, p *Profile) { p.Renewal = Extend }},
-		{"Profiles[web].Renewal", func(_ *Config, p *Profile) { p.Renewal = Fixed }},
+		{"Profiles[web].Access", func(_ *Config, p *Profile) { p.Renewal, p.Rotation = Extend, Rotation{} }},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { p.Renewal, p.Access, p.Rotation.Grace = Extend, 0, 0 }},
+		{"Profiles[web].Rotation.Grace", func(_ *Config, p *Profile) { p.Renewal, p.Access, p.Rotation.Floor = Extend, 0, 0 }},
 		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { p.Liveness = 0 }},
 		{"Profiles[web].Liveness", func(_ *Config, p *Profile) { p.Liveness = 9 }},
 		{"Profiles[web].Liveness", func(c *Config, _ *Profile) { c.Store, c.Profiles = noLog{c.Store}, c.Profiles[:1] }},
@@ -91,7 +96,8 @@ func TestValidate(t *testing.T) {
 		{"Profiles[web].MaxSessions", func(_ *Config, p *Profile) { recordless(p); p.MaxSessions = 1 }},
 		{"Profiles[web].RememberIdle", func(_ *Config, p *Profile) { recordless(p); p.RememberIdle = day }},
 		{"Profiles[web].Access", func(_ *Config, p *Profile) { recordless(p); p.Access = time.Minute }},
-		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Grace = 1 }},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Floor = 1 }},
+		{"Profiles[web].Rotation.Grace", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Grace = 1 }},
 		{"Profiles[web].Absolute", func(_ *Config, p *Profile) { recordless(p); p.Renewal, p.Idle, p.Absolute = Fixed, 0, 1 }},
 		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Renewal = Fixed }},
 		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Idle = 0 }},
@@ -122,6 +128,12 @@ func TestValidate(t *testing.T) {
 	if got, want := fields(t, &all), []string{"Issuer", "Profiles[api].Access", "Profiles[web].Jitter", "Profiles[web].Transport"}; !slices.Equal(got, want) {
 		t.Errorf("problems %v, want %v", got, want)
 	}
+	opaque := validConfig(t)
+	recordless(&opaque.Profiles[0])
+	opaque.Profiles[0].Credential = Opaque
+	if got, want := fields(t, &opaque), []string{"Profiles[web].Liveness", "Profiles[web].Recordless"}; !slices.Equal(got, want) {
+		t.Errorf("opaque without a record: problems %v, want %v", got, want)
+	}
 	for _, tt := range tests {
 		cfg := validConfig(t)
 		tt.change(&cfg, &cfg.Profiles[0])
@@ -139,19 +151,6 @@ func recordless(p *Profile) {
 	name := p.Name
 	*p = Local()
 	p.Name, p.Credential = name, JWT
-}
-
-func TestUnbuiltAxesAreNamed(t *testing.T) {
-	t.Parallel()
-	cfg := validConfig(t)
-	p := &cfg.Profiles[0]
-	p.Credential, p.Renewal = Opaque, Extend
-	err := cfg.validate()
-	for _, want := range []string{"opaque is not built yet", "extend is built for Recordless profiles only"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not say %q", err, want)
-		}
-	}
 }
 
 func TestEncodeClaims(t *testing.T) {

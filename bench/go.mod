@@ -3,13 +3,14 @@ module github.com/remuda-go/remuda/bench
 go 1.26.0
 
 require (
+	aidanwoods.dev/go-paseto v1.6.0
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/remuda-go/remuda v0.0.0
 	github.com/remuda-go/remuda/driver v0.0.0
 )
 
 require (
-	aidanwoods.dev/go-paseto v1.6.0 // indirect
 	aidanwoods.dev/go-result v0.3.1 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect

@@ -20,12 +20,21 @@ func AppName(name []byte) bool {
 		return false
 	}
 	for _, ch := range name {
-		if ch <= ' ' || ch >= utf8.RuneSelf-1 || strings.IndexByte(`"\<>&`, ch) >= 0 {
+		if !inNames[ch] {
 			return false
 		}
 	}
 	return len(name) > longestReserved || !isReserved(name)
 }
+
+// inNames are the characters that JSON writes as they are: printable ASCII but
+// quotes, and what encoders for HTML escape.
+var inNames = func() (t [256]bool) {
+	for ch := byte('!'); ch < utf8.RuneSelf-1; ch++ {
+		t[ch] = strings.IndexByte(`"\\<>&`, ch) < 0
+	}
+	return t
+}()
 
 // isReserved reports whether a name is ours or a standard's, in whatever case.
 func isReserved(name []byte) bool {

@@ -27,6 +27,9 @@ const (
 	StoreRolledBack  Kind = "store.rolled_back"  // the store has lost acknowledged writes
 	LoginFailed      Kind = "login.failed"       // wrong name or password
 	LoginThrottled   Kind = "login.throttled"    // too many attempts
+	HandOffMinted    Kind = "handoff.minted"     // a session may be handed to Target
+	HandOffRedeemed  Kind = "handoff.redeemed"   // it was: Session is the one there, Parent the one it came from
+	HandOffRefused   Kind = "handoff.refused"    // a genuine hand-off token was not redeemed; Reason says why
 )
 
 // Event is one thing that happened. Texts that do not apply are empty.
@@ -38,8 +41,10 @@ type Event struct {
 	Session   string // the session id, 22 characters of base64url
 	Profile   string
 	Gen       uint32
-	Reason    string // session.ended: one of the end reasons
+	Reason    string // session.ended: one of the end reasons; handoff.refused: gone, target, state, parent or present
 	Class     string // refresh.reused: previous, stale or shadowed
+	Parent    string // handoff.redeemed and handoff.refused: the session that was handed over
+	Target    string // handoff.*: the origin that it was handed to
 	Reported  bool   // the policy is to report only: nothing was ended
 	UserAgent string // coarse: family and platform
 	Network   string // coarse: /24 or /48

@@ -19,14 +19,14 @@ func TestSlogWritesWhatIsSet(t *testing.T) {
 	var out bytes.Buffer
 	sink := event.NewSlog(slog.New(slog.NewTextHandler(&out, nil)))
 	sink.Emit(event.Event{
-		Kind: event.SessionEnded, Time: time.Unix(0, 0).UTC(), Subject: "alice", Session: "id", Gen: 3, Reason: "logout",
+		Kind: event.SessionEnded, Time: time.Unix(0, 0).UTC(), Subject: "alice", Session: "id", Gen: 3, Reason: "logout", Parent: "first", Target: "https://b.example",
 	})
 	sink.Emit(event.Event{Kind: event.RefreshReused, Class: "stale", Reported: true})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("%d lines, want 2:\n%s", len(lines), out.String())
 	}
-	for _, want := range []string{"level=INFO", "kind=session.ended", "at=1970-01-01T00:00:00.000Z", "subject=alice", "session=id", "gen=3", "reason=logout"} {
+	for _, want := range []string{"level=INFO", "kind=session.ended", "at=1970-01-01T00:00:00.000Z", "subject=alice", "session=id", "gen=3", "reason=logout", "parent=first", "target=https://b.example"} {
 		if !strings.Contains(lines[0], want) {
 			t.Errorf("no %q in %q", want, lines[0])
 		}

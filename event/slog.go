@@ -30,7 +30,7 @@ func level(e *Event) slog.Level {
 
 // attributes leaves out what is empty.
 func attributes(e *Event) []slog.Attr {
-	list := make([]slog.Attr, 0, 12)
+	list := make([]slog.Attr, 0, 14)
 	list = append(list, slog.String("kind", string(e.Kind)), slog.Time("at", e.Time))
 	for _, a := range []struct{ key, value string }{
 		{"subject", e.Subject},
@@ -39,6 +39,8 @@ func attributes(e *Event) []slog.Attr {
 		{"profile", e.Profile},
 		{"reason", e.Reason},
 		{"class", e.Class},
+		{"parent", e.Parent},
+		{"target", e.Target},
 		{"user_agent", e.UserAgent},
 		{"network", e.Network},
 		{"request_id", e.RequestID},

@@ -1,136 +1,73 @@
 package keyring
 
 import (
-	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/remuda-go/remuda/codec"
 )
 
-// fileVersion is the version of the format below.
-const fileVersion = 1
+// filePlace is a file.
+type filePlace struct{ path string }
 
-// ringFile is the ring as JSON. Secrets and ids are unpadded base64url.
-type ringFile struct {
-	Version int       `json:"version"`
-	Ring    string    `json:"ring"`
-	Keys    []keyFile `json:"keys"`
+// FileSource keeps a ring in a file, mode 0600, for the processes of one machine.
+// With a master key it is sealed. A file that others than its owner may read or
+// write is refused. Symbolic links are followed.
+//
+// The file is replaced as a whole: a crash leaves the old one or the new one. Who
+// replaces it holds a lock on it (flock); where the system has none, a ring can be
+// made and read, but not changed.
+func FileSource(path string, master Master) Source { return sealed{filePlace{path}, master} }
+
+func (p filePlace) name() string { return p.path }
+
+// Load implements [Source].
+func (p filePlace) Load(context.Context) ([]byte, string, error) {
+	text, err := readFile(p.path)
+	if err != nil {
+		return nil, "", err
+	}
+	return text, fileVersion(text), nil
 }
 
-type keyFile struct {
-	ID        string          `json:"id"`
-	Use       use             `json:"use"`
-	Algorithm codec.Algorithm `json:"algorithm,omitempty"`
-	Active    bool            `json:"active"`
-	Created   time.Time       `json:"created"`
-	Secret    string          `json:"secret"`
+// fileVersion is the version of a file: a hash of what stands in it.
+func fileVersion(text []byte) string {
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-var ringIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
-
-// Parse reads a ring from the text that Marshal wrote. Errors name the key and
-// never show a secret.
-func Parse(text []byte) (*Ring, error) {
-	var f ringFile
-	if err := json.Unmarshal(text, &f, json.RejectUnknownMembers(true)); err != nil {
-		return nil, errors.New("keyring: not a key ring: " + place(text, err))
-	}
-	if f.Version != fileVersion {
-		return nil, fmt.Errorf("keyring: version %d of the format is not known", f.Version)
-	}
-	if !ringIDForm.MatchString(f.Ring) {
-		return nil, errors.New("keyring: the ring has no proper id")
-	}
-	keys := make([]key, 0, len(f.Keys))
-	for i, kf := range f.Keys {
-		k, err := kf.key()
-		if err != nil {
-			return nil, fmt.Errorf("keyring: key %d: %w", i+1, err)
-		}
-		keys = append(keys, k)
-	}
-	return build(f.Ring, keys)
-}
-
-// place says where the JSON is wrong. The error itself and its pointer may quote
-// what stands there, which may be a secret.
-func place(text []byte, err error) string {
-	var syntax *jsontext.SyntacticError
-	var meaning *json.SemanticError
-	var offset int64
-	reason := "malformed JSON"
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.ByteOffset
-	case errors.As(err, &meaning):
-		offset = meaning.ByteOffset
-		reason = "a member of unknown name or wrong type"
-	}
-	before := text[:min(offset, int64(len(text)))]
-	line := bytes.Count(before, []byte("\n")) + 1
-	column := len(before) - bytes.LastIndexByte(before, '\n')
-	return fmt.Sprintf("%s at line %d, column %d", reason, line, column)
-}
-
-func (kf *keyFile) key() (key, error) {
-	k := key{use: kf.Use, alg: kf.Algorithm, active: kf.Active, created: kf.Created}
-	if !decodeExact(k.id[:], kf.ID) {
-		return key{}, errors.New("the id is not 8 characters of base64url")
-	}
-	if !decodeExact(k.secret[:], kf.Secret) {
-		return key{}, errors.New("the secret is not 32 bytes in base64url")
+// Save implements [Source].
+func (p filePlace) Save(ctx context.Context, text []byte, was string) (string, error) {
+	var err error
+	if was == "" {
+		err = createFile(p.path, text)
+	} else {
+		err = replaceFile(ctx, p.path, text, was)
 	}
 	switch {
-	case kf.Use == useToken && kf.Algorithm != codec.HS256:
-		return key{}, fmt.Errorf("the algorithm %q is not known", kf.Algorithm)
-	case kf.Use == useDerive && kf.Algorithm != "":
-		return key{}, errors.New("a key for derivation has no algorithm")
+	case err == nil:
+		return fileVersion(text), nil
+	case errors.Is(err, ErrConflict):
+		return "", err
 	}
-	return k, nil
+	return "", fmt.Errorf("keyring: %w", err)
 }
 
-// decodeExact fills dst from unpadded base64url, and reports whether the text
-// is exactly that.
-func decodeExact(dst []byte, text string) bool {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || base64.RawURLEncoding.EncodeToString(raw) != text || len(raw) != len(dst) {
-		return false
-	}
-	copy(dst, raw)
-	return true
-}
-
-// Marshal returns the ring as text, secrets included.
-func (r *Ring) Marshal() ([]byte, error) {
-	f := ringFile{Version: fileVersion, Ring: r.id}
-	for _, k := range r.keys {
-		f.Keys = append(f.Keys, keyFile{
-			ID: k.id.String(), Use: k.use, Algorithm: k.alg, Active: k.active, Created: k.created,
-			Secret: base64.RawURLEncoding.EncodeToString(k.secret[:]),
-		})
-	}
-	text, err := json.Marshal(f, jsontext.WithIndent("  "))
+// readFile reads a ring's file. It refuses one that others than its owner may read
+// or write.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
-	return append(text, '\n'), nil
-}
-
-// Load reads the ring in a file. It refuses a file that others than its owner
-// may read or write. A file that is not there is an error that wraps
-// [fs.ErrNotExist].
-func Load(path string) (*Ring, error) {
-	info, err := os.Stat(path)
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
@@ -140,59 +77,170 @@ func Load(path string) (*Ring, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("keyring: %s has mode %04o: others can read or write the keys; run chmod 600", path, info.Mode().Perm())
 	}
-	text, err := os.ReadFile(path)
+	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
-	r, err := Parse(text)
+	return text, nil
+}
+
+// Load reads the unsealed ring in a file, with the same checks as [FileSource]. The
+// ring is fixed: its keys stay what they are now, by time.Now. A file that is not
+// there is an error that wraps [fs.ErrNotExist].
+func Load(path string) (*Ring, error) { return loadFile(path, time.Now) }
+
+func loadFile(path string, now func() time.Time) (*Ring, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
-	return r, nil
+	return fixedRing(doc, now), nil
 }
 
-// LoadOrCreate reads the ring in a file, or makes one (created now) and writes
-// it there, mode 0600 and synced, before it returns. Of several processes that start at once
-// one creates the ring and all return the same.
+// LoadOrCreate reads the unsealed ring in a file, or makes one and writes it there,
+// before it returns. Of several processes that start at once one makes the ring and
+// all return the same. The ring is fixed: its keys stay what they are now.
 func LoadOrCreate(path string, now time.Time) (*Ring, error) {
-	r, err := Load(path)
+	clock := func() time.Time { return now }
+	r, err := loadFile(path, clock)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if err := create(path, now); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("keyring: %w", err)
-	}
-	return Load(path)
-}
-
-// create writes a new ring whole or not at all: a hard link from a synced
-// temporary file appears at once, and fails if another process was first.
-func create(path string, now time.Time) error {
-	r, err := New(now)
-	if err != nil {
-		return err
+	if r, err = New(now); err != nil {
+		return nil, err
 	}
 	text, err := r.Marshal()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if err := createFile(path, text); err != nil && !errors.Is(err, ErrConflict) {
+		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	return loadFile(path, clock)
+}
+
+// createFile writes a new file whole or not at all: a hard link from a synced
+// temporary file appears at once, and fails if another process was first.
+func createFile(path string, text []byte) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, ".keyring-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
-	_, err = tmp.Write(text)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err := errors.Join(err, tmp.Close()); err != nil {
+	if err := writeAll(tmp, text); err != nil {
 		return err
 	}
-	if err := os.Link(tmp.Name(), path); err != nil {
+	err = os.Link(tmp.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrConflict
+	}
+	if err != nil {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// writeAll writes, syncs and closes.
+func writeAll(f *os.File, text []byte) error {
+	_, err := f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// replaceFile puts a text in the place of one that has the version was. The lock is
+// on the file that is replaced, so that nothing is left beside it: who waited for
+// it finds that the path leads to another file, and starts over.
+func replaceFile(ctx context.Context, path string, text []byte, was string) error {
+	path, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	held, err := lockPresent(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }() // and with it the lock
+	present, err := io.ReadAll(held)
+	if err != nil {
+		return err
+	}
+	if fileVersion(present) != was {
+		return ErrConflict
+	}
+	// Only who holds the lock writes here; what a crash has left is overwritten.
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = keepOwner(f, held)
+	if err := errors.Join(err, writeAll(f, text)); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	if err := os.Rename(next, path); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+const lockPause = 2 * time.Millisecond
+
+// lockPresent opens the file that the path leads to, and locks it. The lock ends
+// when the file is closed.
+func lockPresent(ctx context.Context, path string) (*os.File, error) {
+	for {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrConflict
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := waitLock(ctx, f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if leadsTo(path, f) {
+			return f, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// waitLock locks an open file.
+func waitLock(ctx context.Context, f *os.File) error {
+	for {
+		if held, err := lock(f); held || err != nil {
+			return err
+		}
+		if err := wait(ctx, lockPause); err != nil {
+			return err
+		}
+	}
+}
+
+// leadsTo reports whether a path leads to an open file.
+func leadsTo(path string, f *os.File) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(mine, now)
 }
 
 func syncDir(dir string) error {

@@ -3,10 +3,12 @@ package keyring_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/keyring"
 )
 
@@ -66,36 +69,105 @@ func TestMarshalParse(t *testing.T) {
 		t.Errorf("ID = %q, want %q", again.ID(), r.ID())
 	}
 	a, b := r.KeySet().Keys, again.KeySet().Keys
-	if len(a) != 1 || len(b) != 1 || a[0].ID != b[0].ID || !bytes.Equal(a[0].Secret, b[0].Secret) || !b[0].Sign {
-		t.Error("the token keys differ after the round trip")
+	same := func(a, b codec.Key) bool {
+		return a.ID == b.ID && a.Algorithm == b.Algorithm && a.Sign == b.Sign && bytes.Equal(a.Secret, b.Secret)
 	}
-	if list := secrets(text); len(list) != 2 || list[0] == list[1] {
-		t.Errorf("the text has %d secrets, want 2 that differ", len(list))
+	if len(a) != 4 || !slices.EqualFunc(a, b, same) {
+		t.Errorf("the keys differ after the round trip: %v and %v", a, b)
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(secrets(text)[0])
-	if err != nil || bytes.Equal(raw, a[0].Secret) {
-		t.Error("tokens are signed with the ring's secret itself, not with what is derived from it")
+	list := secrets(text)
+	for _, k := range a {
+		list = append(list, base64.RawURLEncoding.EncodeToString(k.Secret))
+	}
+	slices.Sort(list)
+	if list = slices.Compact(list); len(list) != 8 {
+		t.Errorf("%d secrets, want 4 in the ring and 4 derived from them that all differ", len(list))
 	}
 }
 
-// TestParseRefuses changes the text of a good ring.
+// firstVersion is a ring in the first version of the format.
+const firstVersion = `{
+  "version": 1,
+  "ring": "PYq1gCPGzdyXBTCmjwrJOQ",
+  "keys": [
+    {
+      "id": "1vDhxWgs",
+      "use": "token",
+      "algorithm": "HS256",
+      "active": true,
+      "created": "2026-01-02T03:04:05Z",
+      "secret": "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"
+    },
+    {
+      "id": "kv0a6TFE",
+      "use": "derive",
+      "active": true,
+      "created": "2026-01-02T03:04:05Z",
+      "secret": "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
+    }
+  ]
+}
+`
+
+// TestFirstVersion: a ring of the first version is read, and what was made with it
+// stays good.
+func TestFirstVersion(t *testing.T) {
+	t.Parallel()
+	r, err := keyring.Parse([]byte(firstVersion))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ID() != "PYq1gCPGzdyXBTCmjwrJOQ" {
+		t.Errorf("ID = %q", r.ID())
+	}
+	// Made by the release that wrote such files.
+	const csrf = "kv0a6TFEs0QW6usq1iMAyV1bL7dRxCoAh6IK3nRI9oBz1kDHoRg"
+	blob := mustHex(t, "0192fd1ae9314481bd135408d2fc0a586b5e5c7e2a400637ae45e879d68b118de8e779608de91d27d01df221933f8260b433db4b")
+	if got, err := r.Open(nil, blob, "session", session); err != nil || string(got) != "the text of a row" {
+		t.Errorf("Open = %q, %v", got, err)
+	}
+	if r.Stale(blob) || !r.CheckCSRF(session, csrf) {
+		t.Error("what the ring made is stale or refused")
+	}
+	k := r.KeySet().Keys[0]
+	if k.ID != "1vDhxWgs" || k.Algorithm != codec.HS256 || !k.Sign || hex.EncodeToString(k.Secret) != "1443a192917c52c6e5ad5edc95ec819bcfb5a1c33d37e2fbb603c08f6ac7ac3d" {
+		t.Errorf("the key of tokens is another one: %x", k.Secret)
+	}
+	// Written and read again it is the same, in the present form.
+	text := marshal(t, r)
+	again, err := keyring.Parse([]byte(text))
+	if err != nil || marshal(t, again) != text || !strings.Contains(text, `"version": 2`) {
+		t.Errorf("%v in:\n%s", err, text)
+	}
+	if got, err := again.Open(nil, blob, "session", session); err != nil || string(got) != "the text of a row" {
+		t.Errorf("Open = %q, %v", got, err)
+	}
+}
+
+func mustHex(t testing.TB, text string) []byte {
+	t.Helper()
+	raw, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// TestParseRefuses changes the texts of good rings.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
-	good := marshal(t, newRing(t))
+	r, err := keyring.New(created)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Ensure(t.Context(), codec.ES256); err != nil {
+		t.Fatal(err)
+	}
+	good := marshal(t, r)
 	list := secrets(good)
 	first, second := list[0], list[1]
 	id := regexp.MustCompile(`"id": "([^"]*)"`).FindAllStringSubmatch(good, -1)
-	// A second ring's keys, to put beside the first's.
-	other := marshal(t, newRing(t))
-	keysOf := func(text string) string {
-		return strings.TrimSpace(text[strings.Index(text, "[")+1 : strings.LastIndex(text, "]")])
-	}
-	swap := func(old, with string) string {
-		if !strings.Contains(good, old) {
-			t.Fatalf("the text has no %q", old)
-		}
-		return strings.Replace(good, old, with, 1)
-	}
+	swap := func(old, with string) string { return replace(t, good, old, with) }
 	tests := []struct{ name, text, place string }{
 		{"empty", "", ""},
 		{"garbage", "not json " + first, ""},
@@ -104,44 +176,42 @@ func TestParseRefuses(t *testing.T) {
 		{"two rings", good + good, "column "},
 		{"a BOM", "\ufeff" + good, "column "},
 		{"a comment", "// mine\n" + good, "column "},
-		{"version missing", swap(`"version": 1,`, ``), "version 0"},
-		{"version 2", swap(`"version": 1`, `"version": 2`), "version 2"},
-		{"version as text", swap(`"version": 1`, `"version": "1"`), "line 2, column "},
-		{"secret as version", swap(`"version": 1`, `"version": "`+first+`"`), "line 2, column "},
-		{"unknown member", swap(`"version": 1`, `"version": 1, "note": "`+first+`"`), "column "},
-		{"unknown member of a key", swap(`"use": "token"`, `"use": "token", "note": 1`), "line "},
+		{"version missing", swap(`"version": 2,`, ``), "version 0"},
+		{"version 3", swap(`"version": 2`, `"version": 3`), "version 3"},
+		{"version 1", swap(`"version": 2`, `"version": 1`), "column "},
+		{"version as text", swap(`"version": 2`, `"version": "2"`), "line 2, column "},
+		{"secret as version", swap(`"version": 2`, `"version": "`+first+`"`), "line 2, column "},
+		{"unknown member", swap(`"version": 2`, `"version": 2, "note": "`+first+`"`), "column "},
+		{"unknown member of a key", swap(`"algorithm": "HS256"`, `"algorithm": "HS256", "note": 1`), "line "},
 		{"secret as a member's name", swap(`"secret": "`, `"`+first+`": "`), "line "},
 		{"member in capitals", swap(`"secret"`, `"SECRET"`), "line "},
 		{"member with a long s", swap(`"secret"`, `"ſecret"`), "line "},
-		{"member twice", swap(`"version": 1`, `"version": 1, "version": 1`), "column "},
+		{"member twice", swap(`"version": 2`, `"version": 2, "version": 2`), "column "},
 		{"secret twice", swap(`"secret": "`+first+`"`, `"secret": "`+second+`", "secret": "`+first+`"`), "line "},
 		{"ring missing", swap(`"ring"`, `"version"`), ""},
 		{"ring id too short", regexp.MustCompile(`"ring": ".`).ReplaceAllString(good, `"ring": "`), "the ring has no proper id"},
 		{"ring id with a slash", regexp.MustCompile(`"ring": ".`).ReplaceAllString(good, `"ring": "/`), "the ring has no proper id"},
-		{"no keys", good[:strings.Index(good, "[")+1] + "]}", "exactly one active key"},
-		{"no active token key", swap(`"active": true`, `"active": false`), "exactly one active key"},
-		{"two active keys", good[:strings.LastIndex(good, "}\n  ]")] + "}," + keysOf(other) + "]}", "exactly one active key"},
+		{"revision missing", swap(`"revision": 1,`, ``), "no revision"},
+		{"no keys", good[:strings.Index(good, "[")+1] + "]}", "no root"},
+		{"no root", strings.ReplaceAll(good, `"root"`, `"HS256"`), "no root"},
+		{"all roots compromised", strings.ReplaceAll(good, `"root"`, `"root", "compromised": "2026-01-02T03:04:05Z"`), "no root"},
 		{"one id twice", strings.ReplaceAll(good, id[1][1], id[0][1]), "is there twice"},
 		{"id too short", swap(id[1][1], id[1][1][:6]), "key 2: the id"},
 		{"id with stray characters", swap(id[0][1], "a.b.c.d."), "key 1: the id"},
-		{"unknown use", swap(`"use": "token"`, `"use": "sign"`), "unknown use"},
-		{"secret as a use", swap(`"use": "token"`, `"use": "`+first+`"`), "unknown use"},
-		{"unknown algorithm", swap(`"HS256"`, `"none"`), "key 1: the algorithm"},
-		{"no algorithm", swap(`"algorithm": "HS256",`, ``), "key 1: the algorithm"},
-		{"algorithm of a derivation key", swap(`"use": "derive",`, `"use": "derive", "algorithm": "HS256",`), "key 2: a key for derivation"},
-		{"secret empty", swap(second, ``), "key 2: the secret"},
-		{"secret too short", swap(second, second[:42]), "key 2: the secret"},
-		{"secret too long", swap(second, second+"AAAA"), "key 2: the secret"},
-		{"secret padded", swap(second, second+"="), "key 2: the secret"},
-		{"secret with a line feed", swap(second, `\n`+second), "key 2: the secret"},
-		{"secret with other alphabet", swap(second, "+"+second[1:]), "key 2: the secret"},
-		{"secret with stray bits", swap(first, first[:42]+"B"), "key 1: the secret"},
-		{"secret as a number", swap(`"`+first+`"`, `17`), "at line 11, column 17"},
+		{"unknown algorithm", swap(`"root"`, `"none"`), "key 1: the algorithm"},
+		{"opaque", swap(`"root"`, `"opaque"`), "key 1: the algorithm"},
+		{"secret as an algorithm", swap(`"root"`, `"`+first+`"`), "key 1: the algorithm"},
+		{"no algorithm", swap(`"algorithm": "root",`, ``), "key 1: the algorithm"},
 		{"secret unquoted", swap(`"`+first+`"`, first), "line "},
 		{"secret null", swap(`"`+first+`"`, `null`), "key 1: the secret"},
+		{"secret empty", swap(`"`+first+`"`, `""`), "key 1: the secret"},
+		{"secret of zeros", swap(first, strings.Repeat("A", 43)), "key 1: the secret"},
+		{"secret too long", swap(first, first+"AAAA"), "key 1: the secret"},
+		{"secret with stray bits", swap(first, strings.Repeat("_", 43)), "key 1: the secret"},
+		{"scalar of P-256 too large", swap(list[4], strings.Repeat("_", 42)+"8"), "P-256"},
 		{"secret with a bad escape", swap(first, `\q`+first), "line "},
 		{"secret as a time", swap(`"created": "`, `"created": "`+first), "line "},
-		{"active as text", swap(`"active": true`, `"active": "`+first+`"`), "line "},
+		{"time without a zone", swap(`"created": "2026-01-02T03:04:05Z"`, `"created": "2026-01-02T03:04:05"`), "line "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,6 +222,44 @@ func TestParseRefuses(t *testing.T) {
 	for n := range len(good) - 2 { // all but the final brace and line feed
 		refused(t, good[:n], "", list)
 	}
+}
+
+// TestParseRefusesFirstVersion changes the text of a good ring of the first version.
+func TestParseRefusesFirstVersion(t *testing.T) {
+	t.Parallel()
+	swap := func(old, with string) string { return replace(t, firstVersion, old, with) }
+	list := secrets(firstVersion)
+	more := strings.NewReplacer("1vDhxWgs", "AAAAAAAA", "kv0a6TFE", "BBBBBBBB").Replace(firstVersion)
+	keys := more[strings.Index(more, "[")+1 : strings.LastIndex(more, "]")]
+	tests := []struct{ name, text, place string }{
+		{"version 2", swap(`"version": 1`, `"version": 2`), "column "},
+		{"a revision", swap(`"version": 1`, `"version": 1, "revision": 1`), "column "},
+		{"no active key", swap(`"active": true`, `"active": false`), "exactly one active key"},
+		{"two active keys", swap(`"keys": [`, `"keys": [`+keys+`,`), "exactly one active key"},
+		{"unknown use", swap(`"use": "token"`, `"use": "sign"`), "unknown use"},
+		{"secret as a use", swap(`"use": "token"`, `"use": "`+list[0]+`"`), "unknown use"},
+		{"unknown algorithm", swap(`"HS256"`, `"none"`), "key 1: the algorithm"},
+		{"an algorithm of today", swap(`"HS256"`, `"ES256"`), "key 1: the algorithm"},
+		{"no algorithm", swap(`"algorithm": "HS256",`, ``), "key 1: the algorithm"},
+		{"root with an algorithm", swap(`"use": "derive"`, `"use": "derive", "algorithm": "HS256"`), "key 2: a key for derivation"},
+		{"active as text", swap(`"active": true`, `"active": "`+list[0]+`"`), "line "},
+		{"one id twice", strings.ReplaceAll(firstVersion, "1vDhxWgs", "kv0a6TFE"), "is there twice"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			refused(t, tt.text, tt.place, list)
+		})
+	}
+}
+
+// replace replaces what is there once or more.
+func replace(t *testing.T, text, old, with string) string {
+	t.Helper()
+	if !strings.Contains(text, old) {
+		t.Fatalf("the text has no %q", old)
+	}
+	return strings.Replace(text, old, with, 1)
 }
 
 // refused reports an error unless Parse refuses text, naming the place and no
@@ -172,20 +280,27 @@ func refused(t *testing.T, text, place string, secrets []string) {
 	}
 }
 
-func TestOldKeysStayGood(t *testing.T) {
+// TestFirstVersionOldKeys: keys of the first version that were not active verify,
+// and sign nothing.
+func TestFirstVersionOldKeys(t *testing.T) {
 	t.Parallel()
-	before := newRing(t)
+	before, err := keyring.Parse([]byte(firstVersion))
+	if err != nil {
+		t.Fatal(err)
+	}
 	blob, csrf := seal(t, before, "text"), newCSRF(t, before, session)
-	text := marshal(t, before)
-	text = strings.ReplaceAll(text, `"active": true`, `"active": false`)
-	fresh := marshal(t, newRing(t))
+	old := strings.ReplaceAll(firstVersion, `"active": true`, `"active": false`)
+	fresh := strings.NewReplacer("1vDhxWgs", "AAAAAAAA", "kv0a6TFE", "BBBBBBBB", `"secret": "A`, `"secret": "B`, `"secret": "I`, `"secret": "J`).Replace(firstVersion)
 	keys := fresh[strings.Index(fresh, "[")+1 : strings.LastIndex(fresh, "]")]
-	after, err := keyring.Parse([]byte(strings.Replace(text, `"keys": [`, `"keys": [`+keys+`,`, 1)))
+	after, err := keyring.Parse([]byte(replace(t, old, `"keys": [`, `"keys": [`+keys+`,`)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := after.Open(nil, blob, "session", session); err != nil || string(got) != "text" {
 		t.Errorf("Open = %q, %v", got, err)
+	}
+	if !after.Stale(blob) || after.Stale(seal(t, after, "text")) {
+		t.Error("the old blob is not stale, or the new one is")
 	}
 	if !after.CheckCSRF(session, csrf) {
 		t.Error("the CSRF token of an old key is refused")
@@ -193,9 +308,12 @@ func TestOldKeysStayGood(t *testing.T) {
 	if before.CheckCSRF(session, newCSRF(t, after, session)) {
 		t.Error("the new token was made with the old key")
 	}
-	set := after.KeySet().Keys
-	if len(set) != 2 || !set[0].Sign || set[1].Sign {
-		t.Errorf("keys %v, want the new one to sign and the old one to verify", set)
+	signs := map[string]bool{}
+	for _, k := range after.KeySet().Keys {
+		signs[k.ID] = k.Sign
+	}
+	if want := map[string]bool{"AAAAAAAA": true, "BBBBBBBB": true, "1vDhxWgs": false, "kv0a6TFE": false}; !maps.Equal(signs, want) {
+		t.Errorf("keys that sign: %v, want the new ones to and the old ones to verify", signs)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -21,12 +23,16 @@ const CSRFTokenLen = (csrfSize*8 + 5) / 6
 // long as the session and the key are, so that a refresh breaks no other tab.
 // The fresh nonce keeps compression of the answer from giving it away (BREACH).
 func (r *Ring) NewCSRF(session [16]byte) (string, error) {
+	root := r.live.now.Load().root
+	if root == nil {
+		return "", ErrNoKey
+	}
 	var raw [csrfSize]byte
-	copy(raw[:], r.active[:])
+	copy(raw[:], root.id[:])
 	if _, err := rand.Read(raw[keyIDSize : keyIDSize+csrfNonce]); err != nil {
 		return "", err
 	}
-	sum := r.roots[r.active].csrf.Sum2(session[:], raw[keyIDSize:keyIDSize+csrfNonce])
+	sum := root.csrf.Sum2(session[:], raw[keyIDSize:keyIDSize+csrfNonce])
 	copy(raw[keyIDSize+csrfNonce:], sum[:csrfMAC])
 	return base64.RawURLEncoding.EncodeToString(raw[:]), nil
 }
@@ -43,7 +49,7 @@ func (r *Ring) CheckCSRF(session [16]byte, token string) bool {
 	if n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text[:]); err != nil || n != csrfSize {
 		return false
 	}
-	root := r.roots[keyID(raw[:keyIDSize])]
+	root := r.live.now.Load().roots[keyID(raw[:keyIDSize])]
 	if root == nil {
 		return false
 	}
@@ -52,9 +58,65 @@ func (r *Ring) CheckCSRF(session [16]byte, token string) bool {
 }
 
 // HashAddress returns a keyed hash of a client address, so that the same
-// address can be recognised without being stored.
+// address can be recognised without being stored. It is another one after the
+// root has been rotated; with no live root it is zero.
 func (r *Ring) HashAddress(a netip.Addr) [16]byte {
+	root := r.live.now.Load().root
+	if root == nil {
+		return [16]byte{}
+	}
 	b := a.Unmap().As16()
-	sum := r.roots[r.active].address.Sum(b[:])
+	sum := root.address.Sum(b[:])
 	return [16]byte(sum[:16])
+}
+
+// HashLog returns a short keyed hash, in base64url, by which log lines about one
+// thing can be told to belong together without showing it. It is another one after
+// the root has been rotated; with no live root it is empty.
+func (r *Ring) HashLog(text string) string {
+	root := r.live.now.Load().root
+	if root == nil {
+		return ""
+	}
+	sum := root.log.SumString(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:8])
+}
+
+const cursorMAC = 16
+
+// SignCursor returns a place in a listing as it may be given to a client: key id,
+// the cursor, which can be read, and a MAC over purpose and cursor, in base64url.
+// The purpose says which listing of whom; no other one accepts the text.
+func (r *Ring) SignCursor(purpose string, cursor []byte) (string, error) {
+	root := r.live.now.Load().root
+	if root == nil {
+		return "", ErrNoKey
+	}
+	raw := slices.Concat(root.id[:], cursor)
+	sum := root.cursor.Sum2(cursorContext(purpose), cursor)
+	return base64.RawURLEncoding.EncodeToString(append(raw, sum[:cursorMAC]...)), nil
+}
+
+// OpenCursor returns the cursor of a text that SignCursor made for this purpose,
+// and whether it is one.
+func (r *Ring) OpenCursor(purpose, text string) ([]byte, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) < keyIDSize+cursorMAC || base64.RawURLEncoding.EncodeToString(raw) != text {
+		return nil, false
+	}
+	root := r.live.now.Load().roots[keyID(raw[:keyIDSize])]
+	if root == nil {
+		return nil, false
+	}
+	cursor, mac := raw[keyIDSize:len(raw)-cursorMAC], raw[len(raw)-cursorMAC:]
+	sum := root.cursor.Sum2(cursorContext(purpose), cursor)
+	if subtle.ConstantTimeCompare(sum[:cursorMAC], mac) != 1 {
+		return nil, false
+	}
+	return cursor, true
+}
+
+// cursorContext ends the purpose, so that no two pairs give the same bytes.
+func cursorContext(purpose string) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(purpose))), purpose...) //nolint:gosec // no text has 4 GiB
 }

@@ -5,12 +5,18 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 )
 
 // ErrSealed says that a blob does not open: it was changed, belongs to another
-// row or kind, or was sealed under another ring.
+// row or kind, or was sealed under another ring, or under a root that this node
+// does not know yet.
 var ErrSealed = errors.New("keyring: the sealed data does not open")
+
+// ErrDead says, beside [ErrSealed], that a blob does not open and never will: its
+// root is retired or compromised.
+var ErrDead = fmt.Errorf("%w: its root is dead", ErrSealed)
 
 const (
 	sealVersion = 1
@@ -20,17 +26,18 @@ const (
 )
 
 // Box seals and opens what belongs to one session. It keeps the session's cipher,
-// so that to open a blob and to seal its successor derives the key once. It is
-// not safe for concurrent use.
+// so that to open a blob and to seal its successor derives the key once, and it
+// keeps the ring as it was when the box was made: it is for one piece of work, not
+// to be kept. It is not safe for concurrent use.
 type Box struct {
-	ring    *Ring
+	ring    *snapshot
 	session [16]byte
 	id      keyID // of aead
 	aead    cipher.AEAD
 }
 
 // Box returns the box of a session.
-func (r *Ring) Box(session [16]byte) *Box { return &Box{ring: r, session: session} }
+func (r *Ring) Box(session [16]byte) *Box { return &Box{ring: r.live.now.Load(), session: session} }
 
 // Seal is [Box.Seal] for one use.
 func (r *Ring) Seal(dst, plaintext []byte, kind string, session [16]byte) ([]byte, error) {
@@ -46,7 +53,10 @@ func (r *Ring) Open(dst, blob []byte, kind string, session [16]byte) ([]byte, er
 // random nonce, under a key of that session alone, bound to its kind, its
 // session id and the key id. It appends the result to dst.
 func (b *Box) Seal(dst, plaintext []byte, kind string) ([]byte, error) {
-	id := b.ring.active
+	if b.ring.root == nil {
+		return nil, ErrNoKey
+	}
+	id := b.ring.root.id
 	aead, err := b.cipher(id)
 	if err != nil {
 		return nil, err
@@ -63,7 +73,8 @@ func (b *Box) Seal(dst, plaintext []byte, kind string) ([]byte, error) {
 }
 
 // Open decrypts what Seal made for the same row, and appends it to dst. It
-// returns [ErrSealed] for everything else.
+// returns [ErrSealed] for everything else, and [ErrDead] with it where the root
+// is known to be dead.
 func (b *Box) Open(dst, blob []byte, kind string) ([]byte, error) {
 	if len(blob) < sealHeader+nonceSize || blob[0] != sealVersion {
 		return nil, ErrSealed
@@ -88,7 +99,7 @@ func (b *Box) cipher(id keyID) (cipher.AEAD, error) {
 	}
 	root := b.ring.roots[id]
 	if root == nil {
-		return nil, ErrSealed
+		return nil, b.ring.unopened(id)
 	}
 	// One block of HKDF-Expand (RFC 5869 section 2.3) with the session as info.
 	k := root.seal.Sum2(b.session[:], []byte{1})
@@ -102,6 +113,21 @@ func (b *Box) cipher(id keyID) (cipher.AEAD, error) {
 	}
 	b.id, b.aead = id, aead
 	return aead, nil
+}
+
+// unopened says why there is no root of that id.
+func (s *snapshot) unopened(id keyID) error {
+	if k := s.doc.find(id.String()); k != nil && k.alg == Root {
+		return ErrDead
+	}
+	return ErrSealed
+}
+
+// Stale reports whether a blob is under another root than the active one. Whoever
+// changes the row anyway seals it anew, so that it outlives its root.
+func (r *Ring) Stale(blob []byte) bool {
+	s := r.live.now.Load()
+	return len(blob) >= sealHeader && s.root != nil && keyID(blob[1:sealHeader]) != s.root.id
 }
 
 // sealContext is the associated data. The kind is followed by a zero byte, so

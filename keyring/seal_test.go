@@ -154,11 +154,18 @@ func TestCSRF(t *testing.T) {
 	}
 }
 
-func TestCheckCSRFAllocations(t *testing.T) {
+func TestAllocations(t *testing.T) {
 	r := newRing(t)
 	token := newCSRF(t, r, session)
-	if n := testing.AllocsPerRun(1000, func() { r.CheckCSRF(session, token) }); n != 0 && !raceEnabled {
-		t.Errorf("CheckCSRF allocates %v times", n)
+	blob := seal(t, r, "text")
+	for name, f := range map[string]func(){
+		"CheckCSRF": func() { r.CheckCSRF(session, token) },
+		"KeySet":    func() { r.KeySet() },
+		"Stale":     func() { r.Stale(blob) },
+	} {
+		if n := testing.AllocsPerRun(1000, f); n != 0 && !raceEnabled {
+			t.Errorf("%s allocates %v times", name, n)
+		}
 	}
 }
 

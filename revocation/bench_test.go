@@ -2,9 +2,10 @@ package revocation_test
 
 import (
 	"context"
-	"encoding/binary"
+	"iter"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -12,49 +13,8 @@ import (
 
 	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/store"
+	"github.com/remuda-go/remuda/store/memstore"
 )
-
-// idOf returns the i-th id of a seed: random enough, and found again at once.
-func idOf(seed, i uint64) (id store.ID) {
-	binary.LittleEndian.PutUint64(id[:], mix(seed<<32+2*i))
-	binary.LittleEndian.PutUint64(id[8:], mix(seed<<32+2*i+1))
-	return id
-}
-
-// mix is the last step of SplitMix64.
-func mix(x uint64) uint64 {
-	x *= 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-func session(id store.ID, until time.Time) store.Entry {
-	return store.Entry{ID: id, Scope: store.ScopeSession, Target: string(id[:]), Until: until}
-}
-
-// filled returns a horizon that holds n sessions of this seed, for an hour.
-func filled(n int, seed uint64) *revocation.Horizon {
-	h := revocation.New(config(newFakeLog()))
-	fill(h, n, seed)
-	return h
-}
-
-func fill(h *revocation.Horizon, n int, seed uint64) {
-	until := time.Now().Add(time.Hour)
-	batch := make([]store.Entry, 0, page)
-	for i := range n {
-		batch = append(batch, session(idOf(seed, uint64(i)), until))
-		if len(batch) == page || i == n-1 {
-			h.Add(batch...)
-			batch = batch[:0]
-		}
-	}
-}
-
-func aliceToken() *revocation.Token {
-	return &revocation.Token{Subject: "alice", Profile: "web", Key: "k1", Started: 1}
-}
 
 // ask asks about tokens of sessions of a seed, of n in no order: no answer is in
 // any cache because it was asked for before. Subtract "no check".
@@ -105,28 +65,28 @@ func BenchmarkRevokedWide(b *testing.B) {
 		{"100000 subjects", 100_000, nil},
 		{"all scopes", 100_000, []store.Scope{store.ScopeEverything, store.ScopeTenant, store.ScopeProfile, store.ScopeKey}},
 	} {
-		h := revocation.New(config(newFakeLog()))
+		h := revocation.New(config(memstore.New()))
 		for _, scope := range c.scopes {
 			e := everything
 			e.Scope, e.Target = scope, "other"
 			h.Add(e)
 		}
-		h.Add(subjects(c.subjects, until)...)
+		h.Add(subjects(c.subjects)...)
 		b.Run(c.name, ask(h, 1, 1e9, false))
 	}
 }
 
-func subjects(n int, until time.Time) []store.Entry {
+func subjects(n int) []store.Entry {
+	until := time.Now().Add(time.Hour)
 	es := make([]store.Entry, n)
 	for i := range es {
-		es[i] = store.Entry{ID: idOf(3, uint64(i)), Scope: store.ScopeSubject, Target: "user" + strconv.Itoa(i), Before: time.UnixMilli(5), Until: until}
+		es[i] = subject(3, uint64(i), until)
 	}
 	return es
 }
 
 func BenchmarkFresh(b *testing.B) {
-	h := start(b, config(newFakeLog()))
-	<-h.CaughtUp()
+	h := start(b, config(memstore.New()))
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -158,9 +118,9 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkApplySubjects(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			es := subjects(n, time.Now().Add(time.Hour))
+			es := subjects(n)
 			for b.Loop() {
-				revocation.New(config(newFakeLog())).Add(es...)
+				revocation.New(config(memstore.New())).Add(es...)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/entry")
 		})
@@ -201,15 +161,35 @@ func apply(ctx context.Context, h *revocation.Horizon, rate int) {
 	}
 }
 
+// history is a log that costs nothing to read and to which nothing is appended.
+type history []store.Entry
+
+func (history) Append(context.Context, ...store.Entry) error { return nil }
+
+func (history) Truncate(context.Context, time.Time, int) (int, error) { return 0, nil }
+
+func (l history) Follow(ctx context.Context, _ store.Cursor, now func() time.Time) iter.Seq2[store.Batch, error] {
+	return func(yield func(store.Batch, error) bool) {
+		for entries := range slices.Chunk(l, page) {
+			if !yield(store.Batch{Entries: entries}, nil) {
+				return
+			}
+		}
+		if yield(store.Batch{AsOf: now()}, nil) {
+			<-ctx.Done()
+			yield(store.Batch{}, ctx.Err())
+		}
+	}
+}
+
 // BenchmarkCatchUp starts a node while the log holds a million live entries.
 func BenchmarkCatchUp(b *testing.B) {
 	const n = 1_000_000
 	until := time.Now().Add(time.Hour)
-	entries := make([]store.Entry, n)
-	for i := range entries {
-		entries[i] = session(idOf(2, uint64(i)), until)
+	l := make(history, n)
+	for i := range l {
+		l[i] = session(idOf(2, uint64(i)), until)
 	}
-	l := newFakeLog(entries...)
 	for b.Loop() {
 		h := revocation.New(config(l))
 		stop := run(b, h)
@@ -230,15 +210,6 @@ func BenchmarkMemory(b *testing.B) {
 		b.ReportMetric(max(0, (collection()-work).Seconds())*1e3, "ms-GC")
 		runtime.KeepAlive(h)
 	}
-}
-
-// heapBytes returns how much is live.
-func heapBytes() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // collection returns the processor time of one collection, the least of five.

@@ -5,14 +5,14 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/remuda-go/remuda/store"
 )
 
-// idShards is how many tables an idSet has. One table is built anew at a time, so
-// it bounds how long a writer pauses: a millisecond with ten million ids.
-const idShards = 256
+// shards is how many tables a set has. One is built anew at a time, so that
+// writers wait for each other for some milliseconds with ten million ids, and a
+// small part of the memory is held twice.
+const shards = 64
 
 // idSet is a set of ids, each with its end. Readers take no lock: each table is
 // published by one pointer, in a table a slot is written once, before its tag is
@@ -21,9 +21,9 @@ const idShards = 256
 // There is one writer at a time.
 type idSet struct {
 	key    [2]uint64
-	shards [idShards]atomic.Pointer[idTable]
-	_      [64]byte         // readers share no cache line with what the writer counts
-	used   [idShards]uint32 // slots in use
+	shards [shards]atomic.Pointer[idTable]
+	_      [64]byte       // readers share no cache line with what the writer counts
+	used   [shards]uint32 // slots in use
 }
 
 func (s *idSet) init() {
@@ -38,8 +38,8 @@ func (s *idSet) hash(id *store.ID) uint64 {
 	return hi ^ lo
 }
 
-// shardOf returns the shard of a hash. The table uses the lower 56 bits.
-func shardOf(hash uint64) int { return int(hash >> 56) } //nolint:gosec // 8 bits
+// shardOf returns the shard of a hash. Its table uses lower bits.
+func shardOf(hash uint64) int { return int(hash >> 58) }
 
 // has reports whether an id is in the set.
 func (s *idSet) has(id *store.ID) bool {
@@ -119,7 +119,7 @@ func (s *idSet) rebuild(shard, more int, now uint32) *idTable {
 	if old != nil {
 		live = old.live(now)
 	}
-	s.used[shard] = uint32(live) //nolint:gosec // it counts slots
+	s.used[shard] = uint32(live)
 	if live+more == 0 {
 		s.shards[shard].Store(nil)
 		return nil
@@ -173,10 +173,10 @@ const (
 	allButHigh = 0x7f7f7f7f7f7f7f7f
 )
 
-// newIDTable returns a table for n ids and a tenth more: it is between 87 and 97 %
-// full while it grows.
+// newIDTable returns a table for n ids and a tenth more: one of many is between 88
+// and 97 % full while it grows, less what the allocator rounds up.
 func newIDTable(n int) *idTable {
-	groups := n*8/7/groupSlots + 1
+	groups := n*9/8/groupSlots + 1
 	// What the allocator rounds up to is used.
 	ids := append([]store.ID(nil), make([]store.ID, groups*groupSlots)...)
 	groups = cap(ids) / groupSlots
@@ -201,7 +201,8 @@ func (t *idTable) slots() int {
 func (t *idTable) limit() int { return len(t.until) - max(len(t.until)/32, 1) }
 
 func (t *idTable) bytes() int {
-	return int(unsafe.Sizeof(*t)) + (len(t.filter)+len(t.tags))*8 + cap(t.ids)*16 + len(t.until)*4
+	const slices = 4 * 24 // their headers
+	return slices + (len(t.filter)+len(t.tags))*8 + cap(t.ids)*16 + len(t.until)*4
 }
 
 // live counts the slots whose end is not past.

@@ -3,3 +3,5 @@
 package revocation_test
 
 const raceEnabled = false
+
+const million = 1_000_000

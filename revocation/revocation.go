@@ -44,8 +44,9 @@ type Config struct {
 	// call Add. Nil means nobody.
 	Notify func(store.Entry)
 	// OnError is told why following the log was interrupted, each time, and of
-	// entries that this version cannot read. It is called by [Horizon.Run] and
-	// Add; it must not block, and must not call the horizon. Nil means nobody.
+	// entries that this version cannot read. [Horizon.Run] and Add call it,
+	// sometimes at once; it must not block, and must not call the horizon. Nil
+	// means nobody.
 	OnError func(error)
 }
 

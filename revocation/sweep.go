@@ -9,18 +9,20 @@ import (
 )
 
 const (
-	// sweepEvery is how often a part is swept, and sweepTicks in how many parts
-	// everything is: in 16 seconds.
+	// sweepEvery is how often one shard is swept, so that all are in 16 seconds.
 	sweepEvery = 250 * time.Millisecond
-	sweepTicks = 64
 
 	// margin is for how long after its end an entry is kept, for clocks that
 	// differ between this node and those that judge the token otherwise.
 	margin = 10 * time.Second
 
-	// settledFor is for how many seconds it is remembered that a wide entry was
-	// settled after that has ended it, so that the sweep gets there.
+	// settledFor is for how many seconds after its new end it is remembered that
+	// an entry was settled, so that the sweep gets there.
 	settledFor = 60
+
+	// believed is how long store time must be ahead of what has passed here until
+	// entries fall off by it.
+	believed = 10 * time.Minute
 
 	// forever is an end that is never reached.
 	forever = math.MaxUint32
@@ -32,40 +34,39 @@ func seconds(t time.Time) uint32 {
 	if t.Nanosecond() > 0 {
 		s++
 	}
-	return uint32(min(max(s, 1), forever)) //nolint:gosec // it fits now
+	return uint32(min(max(s, 1), forever))
 }
 
 // expired reports whether an end lies before now.
 func expired(until, now uint32) bool { return until < now && until != forever }
 
-// expiry is the time by which entries fall off. It is store time, less the
-// margin, but it follows a leap forward only slowly: a clock that is an hour
+// expiry is the time by which entries fall off: store time, less the margin. But
+// it does not believe a leap forward until that has lasted: a clock that is an hour
 // ahead for some seconds would empty the set, and when it is right again tokens
 // would be good again that were not.
 type expiry struct {
-	now  uint32 // Unix seconds; ends before it are past
-	at   time.Time
-	seen time.Time // by Config.Now
+	now   uint32        // Unix seconds; ends before it are past
+	at    time.Time     // store time, as far as it is believed
+	seen  time.Time     // by Config.Now
+	ahead time.Duration // for how long store time has been ahead of that
 }
 
 func (x *expiry) init(now, storeTime time.Time) {
 	x.seen, x.at = now, storeTime
-	x.set()
+	x.now = uint32(min(max(storeTime.Add(-margin).Unix(), 0), forever))
 }
 
-// advance moves on to the store's time, at most a quarter faster than time
-// passes here.
+// advance moves on to the store's time: at most a quarter faster than time passes
+// here, so that small differences are made up for, unless it stays ahead.
 func (x *expiry) advance(now, storeTime time.Time) {
 	elapsed := max(0, now.Sub(x.seen))
 	limit := x.at.Add(elapsed + elapsed/4)
-	if storeTime.After(limit) {
+	if !storeTime.After(limit) {
+		x.ahead = 0
+	} else if x.ahead += elapsed; x.ahead < believed {
 		storeTime = limit
 	}
 	x.init(now, storeTime)
-}
-
-func (x *expiry) set() {
-	x.now = uint32(min(max(x.at.Add(-margin).Unix(), 0), forever)) //nolint:gosec // it fits now
 }
 
 // keepSweeping sweeps until ctx ends.
@@ -82,24 +83,19 @@ func (h *Horizon) keepSweeping(ctx context.Context) {
 	}
 }
 
-// sweep drops what has expired from one part of what is held. The lock is held
-// for one shard at a time.
+// sweep drops what has expired from one shard of each set.
 func (h *Horizon) sweep() {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.expiry.advance(h.cfg.Now(), h.cfg.StoreTime())
 	now := h.expiry.now
-	part := h.swept % sweepTicks
+	shard := h.swept % shards
 	h.swept++
 	h.own.grow(h.swept)
 	h.followed.grow(h.swept)
-	h.wide.sweep(part, now)
-	h.mu.Unlock()
-	for shard := part; shard < idShards; shard += sweepTicks {
-		h.mu.Lock()
-		h.sessions.sweep(shard, now)
-		h.wide.settled.sweep(shard, now-min(now, settledFor))
-		h.mu.Unlock()
-	}
+	h.sessions.sweep(shard, now)
+	h.wide.sweep(shard, now)
+	h.wide.settled.sweep(shard, now-min(now, settledFor))
 }
 
 // recentIDs is how many ids a generation of recent holds, and recentTicks for

@@ -11,9 +11,6 @@ import (
 	"github.com/remuda-go/remuda/store"
 )
 
-// wideShards is how many tables a wideSet has: one is swept at each tick.
-const wideShards = sweepTicks
-
 // name is whom a wide entry concerns.
 type name struct {
 	scope          store.Scope
@@ -119,11 +116,11 @@ type node struct {
 type wideSet struct {
 	seed    maphash.Seed
 	present atomic.Uint32 // a bit for each scope of which something is held
-	shards  [wideShards]atomic.Pointer[wideTable]
+	shards  [shards]atomic.Pointer[wideTable]
 	_       [64]byte
 
-	count   [wideShards][store.ScopeEverything + 1]int // nodes, by scope
-	settled idSet                                      // ids of entries, with their earlier ends
+	count   [shards][store.ScopeEverything + 1]int // nodes, by scope
+	settled idSet                                  // ids of entries, with their earlier ends
 }
 
 func (w *wideSet) init() {
@@ -150,11 +147,11 @@ func (w *wideSet) ends(t *Token) bool {
 // names reports whether a rule of this name ends the session.
 func (w *wideSet) names(n *name, id *store.ID, started int64) bool {
 	hash := n.hash(w.seed)
-	t := w.shards[hash%wideShards].Load()
+	t := w.shards[shardOf(hash)].Load()
 	if t == nil {
 		return false
 	}
-	for at := t.find(hash, n).Load(); at != nil; at = at.next {
+	for _, at := t.find(hash, n); at != nil; at = at.next {
 		if at.rule.ends(id, started) {
 			return true
 		}
@@ -166,13 +163,12 @@ func (w *wideSet) names(n *name, id *store.ID, started int64) bool {
 func (w *wideSet) put(e *store.Entry, until uint32) {
 	n, r := nameOf(e), ruleOf(e, until)
 	hash := n.hash(w.seed)
-	shard := hash % wideShards
+	shard := shardOf(hash)
 	t := w.shards[shard].Load()
 	if t == nil || t.nodes >= len(t.slots)/4*3 {
 		t = w.rebuild(shard, 1, 0)
 	}
-	slot := t.find(hash, &n)
-	head := slot.Load()
+	slot, head := t.find(hash, &n)
 	rest, same := without(head, r.from)
 	if same != nil {
 		r = merged(&r, w.shortened(&same.rule))
@@ -204,8 +200,8 @@ func without(list *node, from int64) (rest, found *node) {
 	return &node{list.hash, list.name, list.rule, rest}, found
 }
 
-// settle remembers that the entry of an id may end earlier. It takes effect when
-// the entry is swept.
+// settle remembers that the entry of an id may end earlier. It takes effect with
+// the next sweep: an index of the rules by id would cost as much as the rules.
 func (w *wideSet) settle(id *store.ID, until uint32) {
 	if !w.any() || w.settled.shorten(id, until) {
 		return
@@ -213,26 +209,28 @@ func (w *wideSet) settle(id *store.ID, until uint32) {
 	w.settled.put(id, until, false, 0)
 }
 
-// shortened returns a rule with the end that settling has left it.
+// shortened returns a rule with the end that settling has left it: itself, if that
+// is the same.
 func (w *wideSet) shortened(r *rule) *rule {
-	if until, ok := w.settled.end(&r.id); ok && until < r.until {
-		s := *r
-		s.until = max(until, min(r.keep, r.until))
-		return &s
+	end, ok := w.settled.end(&r.id)
+	end = max(end, r.keep)
+	if !ok || end >= r.until {
+		return r
 	}
-	return r
+	s := *r
+	s.until = end
+	return &s
 }
 
-// sweep drops what has expired from a shard.
-func (w *wideSet) sweep(part int, now uint32) {
-	shard := uint64(part) //nolint:gosec // below wideShards
+// sweep drops what has expired from a shard, and notes what was settled.
+func (w *wideSet) sweep(shard int, now uint32) {
 	t := w.shards[shard].Load()
 	if t == nil {
 		return
 	}
 	for i := range t.slots {
 		for at := t.slots[i].Load(); at != nil; at = at.next {
-			if expired(w.shortened(&at.rule).until, now) {
+			if until := w.shortened(&at.rule).until; until != at.rule.until || expired(until, now) {
 				w.rebuild(shard, 0, now)
 				return
 			}
@@ -241,7 +239,7 @@ func (w *wideSet) sweep(part int, now uint32) {
 }
 
 // rebuild replaces a table by one that holds what is live and has room for more.
-func (w *wideSet) rebuild(shard uint64, more int, now uint32) *wideTable {
+func (w *wideSet) rebuild(shard int, more int, now uint32) *wideTable {
 	var heads []*node
 	old := w.shards[shard].Load()
 	clear(w.count[shard][:])
@@ -264,19 +262,19 @@ func (w *wideSet) rebuild(shard uint64, more int, now uint32) *wideTable {
 	return t
 }
 
-// live returns what of a list has not expired.
+// live returns what of a list has not expired, with the ends that are left to it.
 func (w *wideSet) live(list *node, now uint32) *node {
 	if list == nil {
 		return nil
 	}
-	rest := w.live(list.next, now)
+	rest, r := w.live(list.next, now), w.shortened(&list.rule)
 	switch {
-	case expired(w.shortened(&list.rule).until, now):
+	case expired(r.until, now):
 		return rest
-	case rest == list.next:
+	case rest == list.next && r == &list.rule:
 		return list
 	default:
-		return &node{list.hash, list.name, list.rule, rest}
+		return &node{list.hash, list.name, *r, rest}
 	}
 }
 
@@ -323,7 +321,8 @@ func newWideTable(heads []*node, more int) *wideTable {
 	}
 	t := &wideTable{slots: make([]atomic.Pointer[node], size), nodes: len(heads)}
 	for _, head := range heads {
-		t.find(head.hash, &head.name).Store(head)
+		slot, _ := t.find(head.hash, &head.name)
+		slot.Store(head)
 	}
 	return t
 }
@@ -336,14 +335,14 @@ func (t *wideTable) size() int {
 	return len(t.slots)
 }
 
-// find returns the slot of a name, or the free one in which it belongs.
-func (t *wideTable) find(hash uint64, n *name) *atomic.Pointer[node] {
-	mask := uint64(len(t.slots) - 1)
-	for i := hash >> 32; ; i++ {
-		slot := &t.slots[i&mask]
+// find returns the list of a name and its slot, or nil and the free slot in which
+// it belongs. Readers use the list only: a free slot may be another's by now.
+func (t *wideTable) find(hash uint64, n *name) (*atomic.Pointer[node], *node) {
+	for i := int(hash & math.MaxUint32); ; i++ {
+		slot := &t.slots[i&(len(t.slots)-1)]
 		at := slot.Load()
 		if at == nil || at.hash == hash && at.name == *n {
-			return slot
+			return slot, at
 		}
 	}
 }

@@ -190,8 +190,8 @@ type Item struct {
 }
 
 // Items is implemented by stores that also keep small things by kind and key:
-// the identity of the key ring, one-time tokens, proof ids. Kind and key are at
-// most 255 bytes each. The same promises as for [Store] hold. An item whose
+// the identity of the key ring, one-time tokens, proof ids, the sealed data of
+// sessions. Kind and key are at most 255 bytes each. The same promises as for [Store] hold. An item whose
 // Expires is not zero and not after now (the now argument, so that time is the
 // caller's) counts as absent.
 type Items interface {

@@ -14,6 +14,7 @@ import (
 type cookieNames struct {
 	session string // the access token
 	refresh string
+	handOff string // what names of the cookies with a hand-off's state begin with
 	secure  bool
 }
 
@@ -21,9 +22,9 @@ type cookieNames struct {
 // some clients do not send Secure cookies.
 func namesFor(secure bool) cookieNames {
 	if secure {
-		return cookieNames{session: "__Host-session", refresh: "__Host-refresh", secure: true}
+		return cookieNames{session: "__Host-session", refresh: "__Host-refresh", handOff: "__Host-handoff-", secure: true}
 	}
-	return cookieNames{session: "session", refresh: "refresh"}
+	return cookieNames{session: "session", refresh: "refresh", handOff: "handoff-"}
 }
 
 // set writes the cookies of a grant. Both live as long as the session, not as

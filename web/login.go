@@ -111,6 +111,9 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.Anonymous() {
+		return &Problem{Code: CodeTokenMissing}
+	}
 	var body stepUpBody
 	if err := ReadJSON(w, r, &body); err != nil {
 		return err

@@ -114,6 +114,9 @@ func (h *Handler) recent(r *http.Request) (*remuda.Session, remuda.Transport, er
 	if err != nil {
 		return nil, transport, err
 	}
+	if s.Anonymous() {
+		return nil, transport, &Problem{Code: CodeTokenMissing}
+	}
 	p, _ := h.manager.Profile(s.Profile)
 	if !s.Recent(h.manager.Now(), p.StepUp) {
 		return nil, transport, &Problem{Code: CodeStepUpRequired, maxAge: p.StepUp}

@@ -30,6 +30,7 @@ const (
 	CodeCSRFFailed        Code = "csrf_failed"
 	CodeStepUpRequired    Code = "step_up_required"
 	CodeSessionLimit      Code = "session_limit"
+	CodeSignedIn          Code = "already_signed_in"
 	CodeRequestInvalid    Code = "request_invalid"
 	CodeNotFound          Code = "not_found"
 	CodeMethodNotAllowed  Code = "method_not_allowed"
@@ -79,6 +80,7 @@ var table = map[Code]row{
 	CodeCSRFFailed:        {http.StatusForbidden, ActionNone, "The request does not come from this site", ""},
 	CodeStepUpRequired:    {http.StatusUnauthorized, ActionReauthenticate, "Please prove again who you are", ""},
 	CodeSessionLimit:      {http.StatusForbidden, ActionNone, "Too many sessions", ""},
+	CodeSignedIn:          {http.StatusConflict, ActionNone, "Somebody else is signed in here", ""},
 	CodeRequestInvalid:    {http.StatusBadRequest, ActionNone, "The request is not valid", ""},
 	CodeNotFound:          {http.StatusNotFound, ActionNone, "Not found", ""},
 	CodeMethodNotAllowed:  {http.StatusMethodNotAllowed, ActionNone, "Method not allowed", ""},
@@ -131,6 +133,7 @@ var codes = []struct {
 	{remuda.ErrRefreshTooEarly, CodeRefreshTooEarly},
 	{remuda.ErrThrottled, CodeRateLimited},
 	{remuda.ErrSessionLimit, CodeSessionLimit},
+	{remuda.ErrSignedIn, CodeSignedIn},
 	{remuda.ErrRequest, CodeRequestInvalid},
 	{remuda.ErrUnavailable, CodeUnavailable},
 	{ErrLoginFailed, CodeLoginFailed},

@@ -49,7 +49,7 @@ func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g, err := h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: remuda.Cookie, Client: h.client(r)})
+	g, err := h.extend(r, token, remuda.Cookie)
 	if errors.Is(err, remuda.ErrTokenInvalid) {
 		return &Problem{Code: CodeTokenMissing}
 	}
@@ -57,6 +57,16 @@ func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.answerGrant(w, &g, remuda.Cookie)
+}
+
+// extend exchanges the only token of a session. If that has expired, so has the
+// session: a client that was told to refresh comes here, and is told to log in.
+func (h *Handler) extend(r *http.Request, token string, t remuda.Transport) (remuda.Grant, error) {
+	g, err := h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: t, Client: h.client(r)})
+	if errors.Is(err, remuda.ErrTokenExpired) {
+		err = remuda.ErrSessionExpired
+	}
+	return g, err
 }
 
 // ownCookie returns the one value that is a token of ours, if the request has the
@@ -116,7 +126,7 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, 
 	client := h.client(r)
 	g, err := h.manager.Refresh(r.Context(), remuda.RefreshRequest{Token: token, Transport: t, RetryKey: key, Client: client})
 	if errors.Is(err, remuda.ErrTokenInvalid) {
-		g, err = h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: t, Client: client})
+		g, err = h.extend(r, token, t)
 	}
 	if err != nil {
 		return err

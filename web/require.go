@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -14,6 +15,9 @@ type Rule struct {
 	// Passive says that the route is no sign of activity: polling it does not
 	// keep a session from idling out.
 	Passive bool
+	// Anonymous lets sessions through that are nobody's; see
+	// [Handler.Anonymous].
+	Anonymous bool
 	// Outage is what the route risks while the revocation log is not heard; zero
 	// means the profile's policy.
 	Outage remuda.OutagePolicy
@@ -26,6 +30,9 @@ func (h *Handler) Check(r *http.Request, rule Rule) (*remuda.Session, error) {
 	s, _, err := h.authenticate(r, rule)
 	if err != nil {
 		return nil, err
+	}
+	if s.Anonymous() && !rule.Anonymous {
+		return nil, &Problem{Code: CodeTokenMissing}
 	}
 	if rule.Recent > 0 && !s.Recent(h.manager.Now(), rule.Recent) {
 		return nil, &Problem{Code: CodeStepUpRequired, maxAge: rule.Recent}
@@ -42,7 +49,9 @@ func (h *Handler) Guard(rule Rule, next http.Handler) http.Handler {
 			h.WriteProblem(w, r, err)
 			return
 		}
-		h.renew(w, r, s)
+		if !rule.Passive {
+			h.renew(w, r, s)
+		}
 		next.ServeHTTP(w, r.WithContext(remuda.NewContext(r.Context(), s)))
 	})
 }
@@ -63,6 +72,48 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request, s *remuda.Sessio
 	}
 	private(w.Header())
 	h.cookies.set(w, &g, h.manager.Now())
+}
+
+// Anonymous gives visitors a session of nobody, of the given cookie profile, to
+// keep data in, such as a basket, until they sign in. A request with a session,
+// anybody's, passes as it is; one without gets a new session if its method is
+// safe, and is refused otherwise, since it cannot carry the CSRF token. The
+// session is in the context (see [remuda.FromContext]).
+func (h *Handler) Anonymous(profile string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := h.Check(r, Rule{Anonymous: true})
+		if err != nil && safe(r.Method) && !errors.Is(err, remuda.ErrUnavailable) && !h.refreshable(r, err) {
+			s, err = h.visit(w, r, profile)
+		}
+		if err != nil {
+			h.WriteProblem(w, r, err)
+			return
+		}
+		h.renew(w, r, s)
+		next.ServeHTTP(w, r.WithContext(remuda.NewContext(r.Context(), s)))
+	})
+}
+
+// refreshable reports whether a refresh may bring back the session that a request
+// lacks: then a visit would overwrite its cookies.
+func (h *Handler) refreshable(r *http.Request, err error) bool {
+	p, missing := errors.AsType[*Problem](err)
+	return (errors.Is(err, remuda.ErrTokenExpired) || missing && p.Code == CodeTokenMissing) &&
+		len(cookieValues(r.Header, h.cookies.refresh)) > 0
+}
+
+// visit begins a session of nobody.
+func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string) (*remuda.Session, error) {
+	if _, ok, _ := bearer(r); ok {
+		return nil, remuda.ErrTokenInvalid // it has chosen to show a token, and that is not good
+	}
+	g, err := h.manager.Start(r.Context(), remuda.StartRequest{Profile: profile, Anonymous: true, Client: h.client(r)})
+	if err != nil {
+		return nil, err
+	}
+	private(w.Header())
+	h.cookies.set(w, &g, h.manager.Now())
+	return &g.Session, nil
 }
 
 // Require lets requests with a session through.

@@ -68,7 +68,7 @@ type sessionsAnswer struct {
 
 // sessions lists the live sessions of the subject: my devices.
 func (h *Handler) sessions(w http.ResponseWriter, r *http.Request) error {
-	s, _, err := h.authenticate(r, Rule{Passive: true})
+	s, err := h.Check(r, Rule{Passive: true})
 	if err != nil {
 		return err
 	}

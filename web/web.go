@@ -36,6 +36,9 @@ type Config struct {
 	// at web/login and token/login; the first is the default. Empty means
 	// "web" and "api".
 	WebProfiles, TokenProfiles []string
+	// HandOff says from and to which other sites users come and go signed in. The
+	// zero value means none.
+	HandOff HandOff
 	// TrustedProxies are the addresses whose X-Forwarded-For and Remuda-Relay
 	// headers are believed. From everybody else they are ignored.
 	TrustedProxies []netip.Prefix
@@ -55,6 +58,7 @@ type Handler struct {
 	origins  map[string]bool
 	cookies  cookieNames
 	profiles map[remuda.Transport][]string
+	handOff  *handOff // nil if there is none
 	proxies  []netip.Prefix
 	events   event.Sink
 	log      *slog.Logger
@@ -93,16 +97,21 @@ func New(cfg Config) (*Handler, error) {
 			remuda.Bearer: orDefault(cfg.TokenProfiles, "api"),
 		},
 	}
+	if h.handOff, err = newHandOff(&cfg.HandOff, h.profiles[remuda.Cookie]); err != nil {
+		problems = append(problems, err)
+	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Manager != nil {
 		problems = append(problems, h.checkProfiles()...)
+		problems = append(problems, h.handOff.check(cfg.Manager))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	h.routes = h.endpoints()
+	h.handOff.mount(h)
 	return h, nil
 }
 
@@ -143,6 +152,7 @@ func (h *Handler) endpoints() map[string]route {
 		"/sessions":      {http.MethodGet: h.sessions},
 		"/sessions/{id}": {http.MethodDelete: h.endSession},
 		"/step-up":       {http.MethodPost: h.stepUp},
+		"/data":          {http.MethodGet: h.data, http.MethodPatch: h.patchData},
 	}
 }
 
@@ -150,7 +160,7 @@ func (h *Handler) endpoints() map[string]route {
 func (h *Handler) Prefix() string { return h.prefix }
 
 // ServeHTTP serves the endpoints. What is not one of them is not found; nothing
-// is ever redirected.
+// is ever redirected but the start of a hand-off.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withRequestID(r)
 	private(w.Header())
@@ -192,7 +202,7 @@ func (m route) serve(w http.ResponseWriter, r *http.Request) error {
 
 func (m route) allowed() string {
 	var list []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		if m[method] != nil || method == http.MethodHead && m[http.MethodGet] != nil {
 			list = append(list, method)
 		}

@@ -98,7 +98,7 @@ func forms(token string, sign Sign) map[string]string {
 		"four parts": join(h, p, s, s), "empty fourth part": token + ".", "empty part first": "." + token, "five parts as JWE": join(h, p, p, p, s), "dot within the payload": sign(h + "." + p[:8] + "." + p[8:]), "signed twice": sign(token), "header and payload swapped": sign(p + "." + h),
 
 		"space before": " " + token, "space after": token + " ", "line feed after": token + "\n", "CR LF after": token + "\r\n", "NUL after": token + "\x00", "tab before": "\t" + token, "BOM before": "\ufeff" + token, "Bearer before": "Bearer " + token, "quoted": `"` + token + `"`,
-		"two tokens": token + "," + token, "two tokens, space": token + " " + token, "doubled": token + token, "semicolon after": token + ";", "percent-encoded dots": strings.ReplaceAll(token, ".", "%2E"),
+		"two tokens": token + "," + token, "two tokens, space": token + " " + token, "doubled": token + token, "semicolon after": token + ";", "other character for the first dot": h + "," + p + "." + s, "other character for the second dot": h + "." + p + "," + s, "letter for the second dot": h + "." + p + "A" + s, "percent-encoded dots": strings.ReplaceAll(token, ".", "%2E"),
 
 		"signature padded": token + "=", "signature doubly padded": token + "==", "header padded": sign(h + "==." + p), "payload padded": sign(h + "." + p + "="), "payload doubly padded": sign(h + "." + p + "=="),
 		"line feed in the signature": join(h, p, s[:10]+"\n"+s[10:]), "line feed instead": join(h, p, s[:10]+"\n"+s[11:]), "CR LF in the signature": join(h, p, s[:10]+"\r\n"+s[10:]), "line feed in the payload": sign(h + "." + p[:8] + "\n" + p[8:]), "CR in the payload": sign(h + "." + p[:8] + "\r" + p[8:]), "line feed in the header": sign(h[:8] + "\n" + h[8:] + "." + p),

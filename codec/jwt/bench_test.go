@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -152,7 +151,7 @@ func BenchmarkVerifyForged(b *testing.B) {
 			cl := accessClaims()
 			cl.Algorithm = a
 			token := sign(b, c, cl)
-			token = signedPart(token) + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("x", (len(token)-len(signedPart(token)))*3/4)))
+			token = token[:len(token)-20] + strings.Repeat("A", 20)
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := c.Verify(cl, codec.Access, token); err == nil {

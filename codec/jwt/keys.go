@@ -11,10 +11,10 @@ import (
 	"github.com/remuda-go/remuda/internal/verified"
 )
 
-// The bounds of what is remembered: a usual token takes about 1 KiB.
+// The bounds of what is remembered: a usual token takes 1.2 KB.
 const (
 	maxVerified      = 32 << 10
-	maxVerifiedBytes = 32 << 20
+	maxVerifiedBytes = 40 << 20
 )
 
 // table is what is derived from one key set.

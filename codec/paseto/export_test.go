@@ -32,12 +32,6 @@ func VerifyBody(key ed25519.PublicKey, body []byte, footer, implicit string) ([]
 	return verify(&scratch{}, key, body, lastPieces(footer, implicit))
 }
 
-// KeyedSum returns the keyed BLAKE2b of text, as tokens use it, cut in two at n.
-func KeyedSum(size int, key []byte, text string, n int) []byte {
-	s := &scratch{blake: newBlake(tagSize)}
-	return s.derive(keyedAfter(size, key, text[:n]), []byte(text[n:]))
-}
-
 // XChaCha20 encrypts or decrypts text in place.
 func XChaCha20(text, key, nonce []byte) { xchacha20(text, key, nonce) }
 

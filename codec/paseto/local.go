@@ -16,17 +16,15 @@ const (
 	localOverhead = nonceSize + tagSize
 )
 
-// localKey is a v4.local key: where the derivations of the two keys of a token
-// stand once key and label have been hashed, and where every tag begins.
+// localKey is a v4.local key: the derivations of the two keys of a token.
 type localKey struct {
-	encryption, authentication, tag state
+	encryption, authentication *derivation
 }
 
 func newLocalKey(secret []byte) *localKey {
 	return &localKey{
-		encryption:     keyedAfter(derivedSize, secret, "paseto-encryption-key"),
-		authentication: keyedAfter(blakeKeySize, secret, "paseto-auth-key-for-aead"),
-		tag:            keyedState(tagSize),
+		encryption:     newDerivation(derivedSize, secret, "paseto-encryption-key"),
+		authentication: newDerivation(blakeKeySize, secret, "paseto-auth-key-for-aead"),
 	}
 }
 
@@ -62,12 +60,11 @@ func (k *localKey) open(s *scratch, body, tail []byte) ([]byte, bool) {
 
 // sum returns the tag. It belongs to s.
 func (k *localKey) sum(s *scratch, nonce, ciphertext, tail []byte) []byte {
-	key := s.derive(k.authentication, nonce)
+	s.key = k.authentication.append(s.key[:0], s, nonce)
+	h := newKeyed(tagSize, s.key)
 	s.pae = append(s.pae[:0], localPieces...)
 	s.pae = appendPiece(s.pae, nonce)
 	s.pae = binary.LittleEndian.AppendUint64(s.pae, uint64(len(ciphertext)))
-	h := s.blake.hash
-	s.blake.key(k.tag, key)
 	h.Write(s.pae)
 	h.Write(ciphertext)
 	h.Write(tail)
@@ -77,8 +74,8 @@ func (k *localKey) sum(s *scratch, nonce, ciphertext, tail []byte) []byte {
 
 // crypt encrypts or decrypts in place.
 func (k *localKey) crypt(s *scratch, text, nonce []byte) {
-	derived := s.derive(k.encryption, nonce)
-	xchacha20(text, derived[:chacha20.KeySize], derived[chacha20.KeySize:])
+	s.key = k.encryption.append(s.key[:0], s, nonce)
+	xchacha20(text, s.key[:chacha20.KeySize], s.key[chacha20.KeySize:])
 }
 
 // xchacha20 encrypts or decrypts in place, from block 0 on.
@@ -88,12 +85,4 @@ func xchacha20(text, key, nonce []byte) {
 		panic("paseto: XChaCha20 refuses the lengths of key and nonce: " + err.Error())
 	}
 	c.XORKeyStream(text, text)
-}
-
-// derive returns what is derived from a key and a token's nonce. It belongs to s.
-func (s *scratch) derive(from state, nonce []byte) []byte {
-	s.blake.set(from)
-	s.blake.hash.Write(nonce)
-	s.sum = s.blake.hash.Sum(s.sum[:0])
-	return s.sum
 }

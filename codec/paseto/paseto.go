@@ -66,14 +66,14 @@ func (c *Codec) current() *table {
 // scratch is what a token needs on its way, from a pool: it would escape to the
 // heap through the interfaces of hashes and signers.
 type scratch struct {
-	blake *blake
-	body  []byte // the token's body, decoded
-	text  []byte // the payload to be sealed
-	pae   []byte // what is authenticated
-	sum   []byte // of the last hash
+	body []byte // the token's body, decoded
+	text []byte // the payload to be sealed
+	pae  []byte // what is hashed
+	key  []byte // the last key that was derived
+	sum  []byte // of the last hash
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{blake: newBlake(tagSize)} }}
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // Verify implements [codec.Codec].
 func (c *Codec) Verify(cl *codec.Claims, want codec.Type, token string) error {

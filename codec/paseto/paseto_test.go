@@ -455,7 +455,10 @@ func TestConcurrent(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	c, _ := newCodec()
-	for alg, most := range map[codec.Algorithm]float64{codec.V4Local: 1, codec.V4Public: 2} {
+	for alg, most := range map[codec.Algorithm]struct{ verify, sign float64 }{
+		codec.V4Local:  {1, 2}, // one for the keyed hash of each token's own key
+		codec.V4Public: {0, 2},
+	} {
 		claims := by(alg, accessClaims())
 		lasting := by(alg, accessClaims())
 		lasting.Expires = 253_402_300_799 // and so remembered, if v4.public
@@ -465,11 +468,11 @@ func TestAllocations(t *testing.T) {
 				if c.Verify(&cl, codec.Access, token) != nil {
 					t.Error("refused")
 				}
-			}); n != 0 && !raceEnabled {
+			}); n > most.verify && !raceEnabled {
 				t.Errorf("%s, %s: Verify allocates %v times", alg, name, n)
 			}
 		}
-		if n := testing.AllocsPerRun(200, func() { _, _ = c.Sign(nil, claims) }); n > most && !raceEnabled {
+		if n := testing.AllocsPerRun(200, func() { _, _ = c.Sign(nil, claims) }); n > most.sign && !raceEnabled {
 			t.Errorf("%s: Sign allocates %v times", alg, n)
 		}
 	}

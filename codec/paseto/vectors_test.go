@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/crypto/blake2b"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/remuda-go/remuda/codec"
@@ -200,26 +199,6 @@ func TestXChaCha20(t *testing.T) {
 	t.Logf("%d vectors", count)
 	if count < 200 {
 		t.Errorf("only %d valid vectors", count)
-	}
-}
-
-// TestKeyedSum compares the hash that is set to states with the keyed one of
-// x/crypto, at all lengths about the borders of blocks.
-func TestKeyedSum(t *testing.T) {
-	t.Parallel()
-	key := []byte(strings.Repeat("key and ", 4))
-	text := strings.Repeat("some text of 32 bytes, repeated.", 13)
-	for _, size := range []int{32, 56} {
-		for n := range len(text) {
-			keyed, err := blake2b.New(size, key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			keyed.Write([]byte(text[:n]))
-			if got := paseto.KeyedSum(size, key, text[:n], n/3); !bytes.Equal(got, keyed.Sum(nil)) {
-				t.Fatalf("%d bytes of %d: %x, want %x", size, n, got, keyed.Sum(nil))
-			}
-		}
 	}
 }
 

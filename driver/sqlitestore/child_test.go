@@ -46,6 +46,8 @@ var roles = map[string]role{
 	"increment": childIncrement,
 	"write":     childWrite,
 	"lock":      childLock,
+	"log":       childLog,
+	"append":    childAppend,
 }
 
 // child is another process of a test.

@@ -6,6 +6,13 @@
 // share one transaction and one sync, and each is answered when that has
 // happened.
 //
+// The revocation log is a table in the same file. Those who follow it ask every
+// 10 ms whether any process has committed, which takes little of a core, and are
+// woken at once by an append through the same [Store].
+//
+// All who share the file run on one machine and read one clock, so the store
+// offers none of its own ([store.Clock]).
+//
 // The package knows rows, versions and blobs. It decides nothing about a
 // session, and it opens no file that it did not make.
 package sqlitestore

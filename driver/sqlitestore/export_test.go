@@ -37,4 +37,13 @@ const (
 	ListSQL       = listSQL
 	SweepSQL      = sweepSQL
 	SweepItemsSQL = sweepItemsSQL
+	FollowSQL     = followSQL
+	SettleSQL     = settleSQL
+	TruncateSQL   = truncateSQL
 )
+
+// PollEvery is how often a follower polls.
+const PollEvery = pollEvery
+
+// Migrations are the steps of the schema.
+func Migrations() ([]string, error) { return migrations() }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/remuda-go/remuda/driver/sqlitestore"
 	"github.com/remuda-go/remuda/store"
@@ -112,6 +113,17 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	}
 	listed(t, s)
 	create(t, s, newRecord())
+	first := make(chan struct{})
+	go func() {
+		for range s.Follow(t.Context(), "", time.Now) {
+			select {
+			case <-first:
+			default:
+				close(first)
+			}
+		}
+	}()
+	<-first
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +164,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 	db := rawDB(t, path)
 	for query, index := range map[string]string{
 		sqlitestore.ListSQL: "session_owner", sqlitestore.SweepSQL: "session_due", sqlitestore.SweepItemsSQL: "item_expires",
+		sqlitestore.FollowSQL: "PRIMARY KEY", sqlitestore.SettleSQL: "log_about", sqlitestore.TruncateSQL: "log_until",
 	} {
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
 		if err != nil {

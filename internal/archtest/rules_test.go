@@ -25,7 +25,7 @@ var implementations = []string{
 }
 
 // sharedHelpers are what implementations may share: they know nobody.
-var sharedHelpers = []string{"internal/jose", "internal/mac", "internal/payload", "driver/internal"}
+var sharedHelpers = []string{"internal/jose", "internal/mac", "internal/payload", "internal/verified", "driver/internal"}
 
 // timeless are the packages that are told the time.
 var timeless = []string{".", "keyring/...", "web/...", "revocation/...", "store", "store/memstore", "codec", "codec/jwt", "codec/paseto", "codec/opaque"}

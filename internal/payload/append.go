@@ -1,11 +1,11 @@
 package payload
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,19 +15,19 @@ import (
 // Append appends the claims to dst as one JSON object: reserved members in a
 // fixed order, then the application's. It fails if a claim cannot be written.
 func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
-	w := writer{buf: append(dst, '{'), start: len(dst) + 1, c: c, times: times}
-	w.text("iss", c.Issuer)
-	w.text("aud", c.Audience)
-	w.text("sub", c.Subject)
-	w.id("sid", c.Session)
-	w.time("iat", c.IssuedAt)
-	w.time("exp", c.Expires)
-	w.number("gen", int64(c.Gen))
+	w := writer{buf: dst, c: c, times: times}
+	w.text(`{"iss":`, c.Issuer)
+	w.text(`,"aud":`, c.Audience)
+	w.text(`,"sub":`, c.Subject)
+	w.id(`,"sid":`, c.Session)
+	w.time(`,"iat":`, c.IssuedAt)
+	w.time(`,"exp":`, c.Expires)
+	w.number(`,"gen":`, int64(c.Gen))
 	if c.Gen == 0 {
 		w.fail(errors.New("payload: gen is missing"))
 	}
 	if c.Type == codec.Refresh {
-		w.id("jti", c.JTI)
+		w.id(`,"jti":`, c.JTI)
 		if !c.Profile.IsZero() || !c.App.IsZero() || !c.ACR.IsZero() || !c.AMR.IsZero() || !c.Tenant.IsZero() || c.Anon {
 			w.fail(errors.New("payload: a refresh token carries nothing else"))
 		}
@@ -35,25 +35,24 @@ func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
 		if c.Profile.IsZero() {
 			w.fail(errors.New("payload: prf is missing"))
 		}
-		w.text("prf", c.Profile)
-		w.time("auth_time", c.AuthTime)
-		w.number("sst", c.Started)
-		w.optional("acr", c.ACR)
-		w.raw("amr", c.AMR)
-		w.optional("tenant", c.Tenant)
+		w.text(`,"prf":`, c.Profile)
+		w.time(`,"auth_time":`, c.AuthTime)
+		w.number(`,"sst":`, c.Started)
+		w.optional(`,"acr":`, c.ACR)
+		w.raw(`,"amr":`, c.AMR)
+		w.optional(`,"tenant":`, c.Tenant)
 		if c.Anon {
-			w.name("anon")
-			w.buf = append(w.buf, "true"...)
+			w.buf = append(w.buf, `,"anon":true`...)
 		}
 		w.members(c.App)
 	}
 	return append(w.buf, '}'), w.err
 }
 
-// writer writes members; the first error stays.
+// writer writes members; the first error stays. A member is given as what stands
+// before its value.
 type writer struct {
 	buf   []byte
-	start int // of the first member
 	c     *codec.Claims
 	times Times
 	err   error
@@ -65,80 +64,105 @@ func (w *writer) fail(err error) {
 	}
 }
 
-func (w *writer) name(n string) {
-	if len(w.buf) > w.start {
-		w.buf = append(w.buf, ',')
-	}
-	w.buf = append(w.buf, '"')
-	w.buf = append(w.buf, n...)
-	w.buf = append(w.buf, '"', ':')
+// failAbout fails because of a member's value.
+func (w *writer) failAbout(member, problem string) {
+	w.fail(fmt.Errorf("payload: %s %s", strings.Trim(member, `{,":`), problem))
 }
 
-func (w *writer) optional(n string, s codec.Span) {
+func (w *writer) optional(member string, s codec.Span) {
 	if !s.IsZero() {
-		w.text(n, s)
+		w.text(member, s)
 	}
 }
+
+// What a text has in it.
+const (
+	hasEscape  = 1 << iota // a quote or a backslash
+	hasHigh                // a part of a character outside ASCII
+	hasControl             // a control character
+)
+
+// kinds says for each byte what a text with it has.
+var kinds = func() (t [256]byte) {
+	for i := range t {
+		switch {
+		case i < 0x20 || i == 0x7f:
+			t[i] = hasControl
+		case i == '"' || i == '\\':
+			t[i] = hasEscape
+		case i >= utf8.RuneSelf:
+			t[i] = hasHigh
+		}
+	}
+	return t
+}()
 
 // text writes a string. Only the quote and the backslash are escaped; what JSON
 // would have to escape otherwise is refused.
-func (w *writer) text(n string, s codec.Span) {
+func (w *writer) text(member string, s codec.Span) {
 	text := w.c.Text(s)
-	if !plain(text) {
-		w.fail(fmt.Errorf("payload: %s has control characters or is not UTF-8", n))
-		return
-	}
-	w.name(n)
-	w.buf = append(w.buf, '"')
-	if bytes.IndexByte(text, '"') < 0 && bytes.IndexByte(text, '\\') < 0 {
-		w.buf = append(w.buf, text...)
-		w.buf = append(w.buf, '"')
-		return
-	}
+	var has byte
 	for _, ch := range text {
-		if ch == '"' || ch == '\\' {
+		has |= kinds[ch]
+	}
+	if has&hasControl != 0 || has&hasHigh != 0 && !utf8.Valid(text) {
+		w.failAbout(member, "has control characters or is not UTF-8")
+		return
+	}
+	w.buf = append(w.buf, member...)
+	w.buf = append(w.buf, '"')
+	if has&hasEscape == 0 {
+		w.buf = append(w.buf, text...)
+	} else {
+		w.escaped(text)
+	}
+	w.buf = append(w.buf, '"')
+}
+
+func (w *writer) escaped(text []byte) {
+	for _, ch := range text {
+		if kinds[ch] == hasEscape {
 			w.buf = append(w.buf, '\\')
 		}
 		w.buf = append(w.buf, ch)
 	}
-	w.buf = append(w.buf, '"')
 }
 
-func (w *writer) id(n string, id [16]byte) {
-	w.name(n)
+func (w *writer) id(member string, id [16]byte) {
+	w.buf = append(w.buf, member...)
 	w.buf = append(w.buf, '"')
 	w.buf = base64.RawURLEncoding.AppendEncode(w.buf, id[:])
 	w.buf = append(w.buf, '"')
 }
 
-func (w *writer) number(n string, v int64) {
+func (w *writer) number(member string, v int64) {
 	if v < 0 || v > maxNumber {
-		w.fail(fmt.Errorf("payload: %s is out of range", n))
+		w.failAbout(member, "is out of range")
 		return
 	}
-	w.name(n)
+	w.buf = append(w.buf, member...)
 	w.buf = strconv.AppendInt(w.buf, v, 10)
 }
 
 // time writes an instant in Unix seconds.
-func (w *writer) time(n string, v int64) {
+func (w *writer) time(member string, v int64) {
 	if w.times == Numbers {
-		w.number(n, v)
+		w.number(member, v)
 		return
 	}
 	if v < 0 || v > maxDate {
-		w.fail(fmt.Errorf("payload: %s is out of range", n))
+		w.failAbout(member, "is out of range")
 		return
 	}
-	w.name(n)
+	w.buf = append(w.buf, member...)
 	w.buf = append(w.buf, '"')
 	w.buf = time.Unix(v, 0).UTC().AppendFormat(w.buf, time.RFC3339)
 	w.buf = append(w.buf, '"')
 }
 
-func (w *writer) raw(n string, s codec.Span) {
+func (w *writer) raw(member string, s codec.Span) {
 	if !s.IsZero() {
-		w.name(n)
+		w.buf = append(w.buf, member...)
 		w.buf = append(w.buf, w.c.Text(s)...)
 	}
 }
@@ -151,14 +175,4 @@ func (w *writer) members(s codec.Span) {
 	}
 	w.buf = append(w.buf, ',')
 	w.buf = append(w.buf, text[1:len(text)-1]...)
-}
-
-// plain reports whether text is UTF-8 without control characters.
-func plain(text []byte) bool {
-	for _, ch := range text {
-		if ch < 0x20 || ch == 0x7f {
-			return false
-		}
-	}
-	return utf8.Valid(text)
 }

@@ -1,7 +1,6 @@
 package payload
 
 import (
-	"bytes"
 	"math"
 	"time"
 	"unicode/utf16"
@@ -258,7 +257,11 @@ func (s *scanner) anyText() bool {
 // plainName reports whether a name is the same with and without undoing JSON's
 // escapes: otherwise one name would have several spellings.
 func plainName(name []byte) bool {
-	return plain(name) && bytes.IndexByte(name, '\\') < 0
+	var has byte
+	for _, ch := range name {
+		has |= kinds[ch]
+	}
+	return has&(hasControl|hasEscape) == 0 && (has == 0 || utf8.Valid(name))
 }
 
 // escape reads what follows a backslash. Half a surrogate pair is refused: some

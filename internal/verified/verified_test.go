@@ -67,6 +67,22 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// TestExact: a hash never decides.
+func TestExact(t *testing.T) {
+	t.Parallel()
+	stored := strings.Repeat("token", 90)
+	if !verified.Is(stored, stored) || verified.Is(stored, stored+"x") || verified.Is(stored, stored[1:]) {
+		t.Error("the length does not count")
+	}
+	for i := range len(stored) {
+		other := []byte(stored)
+		other[i] ^= 0x20
+		if verified.Is(stored, string(other)) {
+			t.Errorf("byte %d does not count", i)
+		}
+	}
+}
+
 // TestOwnCopy: the cache keeps no hold of the text that it was given, which may be
 // a part of a whole request.
 func TestOwnCopy(t *testing.T) {

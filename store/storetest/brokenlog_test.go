@@ -32,15 +32,15 @@ func (l *brokenLog) announce() {
 
 func (l *brokenLog) reopen(b bug) {
 	l.changed = make(chan struct{})
-	switch {
-	case b == "log forgets at a restart":
+	switch b {
+	case "log forgets at a restart":
 		l.entries, l.places = nil, nil
-	case b == "log frees places at a restart":
+	case "log frees places at a restart":
 		l.last = 0
 		if len(l.places) > 0 {
 			l.last = l.places[len(l.places)-1]
 		}
-	case b == "log moves places at a restart":
+	case "log moves places at a restart":
 		l.renumber()
 	}
 }
@@ -82,9 +82,9 @@ func (s *brokenStore) Append(ctx context.Context, entries ...store.Entry) error 
 		if err := entries[i].Check(); err != nil && s.bug != "log takes bad entries" {
 			return err
 		}
-		if i > 0 && s.bug == "log appends one by one" {
+		if 0 < i && i < 5 && s.bug == "log appends one by one" {
 			s.mu.Unlock()
-			time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+			time.Sleep(100 * time.Microsecond)
 			s.mu.Lock()
 			if err := ctx.Err(); err != nil {
 				return err
@@ -173,12 +173,12 @@ func (s *brokenStore) Truncate(ctx context.Context, before time.Time, limit int)
 		}
 		i++
 	}
-	switch {
-	case s.bug == "truncate frees places":
+	switch s.bug {
+	case "truncate frees places":
 		l.reopen("log frees places at a restart")
-	case s.bug == "truncate moves places":
+	case "truncate moves places":
 		l.renumber()
-	case s.bug == "truncate miscounts":
+	case "truncate miscounts":
 		return min(n+1, limit), nil
 	}
 	return n, nil
@@ -194,7 +194,7 @@ func (s *brokenStore) isPast(e store.Entry, before time.Time) bool {
 		return false
 	case "truncate spares the forgotten":
 		return !e.Until.IsZero() && e.Until.Before(before)
-	case "settling is not kept":
+	case "truncate keeps what settles":
 		return e.Until.Before(before) && e.Scope != store.ScopeSettled
 	}
 	return e.Until.Before(before)
@@ -217,13 +217,15 @@ func (s *brokenStore) Follow(ctx context.Context, after store.Cursor, now func()
 		case s.bug == "log takes any cursor" && err != nil:
 			at, err = s.log.last, nil
 		}
-		var next store.Batch
+		var last store.Batch
 		var marked time.Time
 		for err == nil {
+			var next store.Batch
 			var changed <-chan struct{}
 			if next, at, changed, err = s.nextBatch(ctx, at, marked, now); err != nil {
 				break
 			}
+			last = next
 			if !next.AsOf.IsZero() {
 				marked = next.AsOf
 			}
@@ -234,16 +236,16 @@ func (s *brokenStore) Follow(ctx context.Context, after store.Cursor, now func()
 				s.wait(ctx, changed)
 			}
 		}
-		s.fail(err, next, yield)
+		s.fail(err, last, yield)
 	}
 }
 
 // fail yields the error that a follower ends with.
 func (s *brokenStore) fail(err error, last store.Batch, yield func(store.Batch, error) bool) {
-	switch {
-	case s.bug == "log ends without an error":
+	switch s.bug {
+	case "log ends without an error":
 		return
-	case s.bug == "log errs beside a batch":
+	case "log errs beside a batch":
 		yield(last, err)
 		return
 	}
@@ -254,13 +256,13 @@ func (s *brokenStore) fail(err error, last store.Batch, yield func(store.Batch, 
 }
 
 func (s *brokenStore) wait(ctx context.Context, changed <-chan struct{}) {
-	beat := store.Heartbeat / 4
-	switch {
-	case s.bug == "log never beats":
+	beat := store.Heartbeat / 25
+	switch s.bug {
+	case "log never beats":
 		beat = time.Hour
-	case s.bug == "log beats slowly":
+	case "log beats slowly":
 		beat = 2 * store.Heartbeat
-	case s.bug == "log never ends":
+	case "log never ends":
 		ctx = context.WithoutCancel(ctx)
 	}
 	select {

@@ -43,6 +43,7 @@ func concurrentItemChecks() []check {
 		{"of_many_creates_of_one_item_one_wins", oneItemCreate},
 		{"of_many_creates_over_an_expired_item_one_wins", oneItemRecreate},
 		{"no_item_swap_is_lost", noLostSwap},
+		{"no_item_merge_is_lost_while_it_comes_and_goes", noLostMerge},
 	}
 }
 
@@ -505,5 +506,63 @@ func noLostSwap(e *env) {
 	}
 	if n := readCounter(got.Value); n != callers*rounds {
 		e.Fatalf("%d of %d acknowledged swaps are in the item", n, callers*rounds)
+	}
+}
+
+// noLostMerge is what the data of sessions needs: callers own a bit each, which
+// they set and clear; the item is created for the first bit and deleted with the
+// last.
+func noLostMerge(e *env) {
+	e.together(callers, func(ctx context.Context, i int) error {
+		for range rounds {
+			for _, set := range []bool{true, false} {
+				if err := mergeBit(ctx, e.items(), uint64(1)<<i, set); err != nil {
+					return err
+				}
+			}
+		}
+		if i%2 == 0 {
+			return mergeBit(ctx, e.items(), uint64(1)<<i, true)
+		}
+		return nil
+	})
+	got, err := e.items().GetItem(e.Context(), kind, "k", at(0))
+	if err != nil {
+		e.Fatalf("GetItem: %v", err)
+	}
+	if bits := readCounter(got.Value); bits != 0x55 {
+		e.Fatalf("the bits are %08b, want 01010101", bits)
+	}
+}
+
+// mergeBit sets or clears a bit of the item. What is cleared has been set.
+func mergeBit(ctx context.Context, s store.Items, bit uint64, set bool) error {
+	for {
+		it, err := s.GetItem(ctx, kind, "k", at(0))
+		missing := errors.Is(err, store.ErrNotFound)
+		if err != nil && !missing {
+			return err
+		}
+		runtime.Gosched() // as in increment
+		was, bits := it.Version, readCounter(it.Value)
+		if !set && bits&bit == 0 {
+			return errors.New("a bit that was set is lost")
+		}
+		bits |= bit
+		if !set {
+			bits &^= bit
+		}
+		it = store.Item{Value: counter(bits), Expires: at(100), Version: newVersion()}
+		switch {
+		case missing:
+			err = s.CreateItem(ctx, kind, "k", it, at(0))
+		case bits == 0:
+			err = s.DeleteItem(ctx, kind, "k", was, at(0))
+		default:
+			err = s.SwapItem(ctx, kind, "k", it, was, at(0))
+		}
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 	}
 }

@@ -104,7 +104,7 @@ type arrival struct {
 func (c *CutLog) deliver(ctx context.Context, arrivals <-chan arrival, yield func(store.Batch, error) bool) {
 	var held []arrival
 	for {
-		fail, wait, changed := c.line(held)
+		wait, changed, fail := c.line(held)
 		if err := ctx.Err(); err != nil {
 			fail = err
 		}
@@ -130,9 +130,9 @@ func (c *CutLog) deliver(ctx context.Context, arrivals <-chan arrival, yield fun
 	}
 }
 
-// line says whether the line fails, how long it holds back the first of those
-// that are held, and what is closed when that changes.
-func (c *CutLog) line(held []arrival) (fail error, wait time.Duration, changed <-chan struct{}) {
+// line says how long the first of those that are held is held back, what is
+// closed when that changes, and whether the line fails.
+func (c *CutLog) line(held []arrival) (wait time.Duration, changed <-chan struct{}, fail error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -141,7 +141,7 @@ func (c *CutLog) line(held []arrival) (fail error, wait time.Duration, changed <
 	default:
 		wait = time.Until(held[0].at.Add(c.lag))
 	}
-	return c.fail, wait, c.changed
+	return wait, c.changed, c.fail
 }
 
 // Cutter is a whole store whose log is behind a [CutLog].

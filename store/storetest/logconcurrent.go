@@ -102,13 +102,21 @@ func (t *traffic) append(ctx context.Context, l store.Log, n int) error {
 	return nil
 }
 
+// slowNow is the present instant, told after a while: long enough for others to
+// append between what a log has read before it asks and the mark that it then
+// gets.
+func slowNow() time.Time {
+	time.Sleep(2 * time.Millisecond)
+	return time.Now()
+}
+
 // follow notes what it is given until a mark lies behind the instant at which
 // all was over. It stops and goes on from its cursor now and then.
 func (t *traffic) follow(ctx context.Context, l store.Log, who int, over func() bool) error {
 	var cursor store.Cursor
 	var ended time.Time
 	for {
-		for b, err := range l.Follow(ctx, cursor, time.Now) {
+		for b, err := range l.Follow(ctx, cursor, slowNow) {
 			if err != nil {
 				return err
 			}
@@ -231,9 +239,14 @@ func secondFollows(e *env) {
 	}
 }
 
-// appendsWhole lets callers leave in the middle of their appends.
+// appendsWhole lets callers leave in the middle of their appends, whose length
+// it measures first.
 func appendsWhole(e *env) {
 	const size = 5
+	begun := time.Now()
+	e.play([]store.Log{e.log()})
+	usual := time.Since(begun) / rounds
+	_, after := e.whole(e.log(), "")
 	var mu sync.Mutex
 	groups := map[store.ID]int{} // of each entry
 	kept := map[int]bool{}       // acknowledged
@@ -247,7 +260,7 @@ func appendsWhole(e *env) {
 				groups[entries[k].ID] = group
 			}
 			mu.Unlock()
-			brief, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(2000))*time.Microsecond)
+			brief, cancel := context.WithTimeout(ctx, rand.N(2*usual))
 			err := e.log().Append(brief, entries...)
 			cancel()
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -259,7 +272,7 @@ func appendsWhole(e *env) {
 		}
 		return nil
 	})
-	got, _ := e.whole(e.log(), "")
+	got, _ := e.whole(e.log(), after)
 	counts := map[int]int{}
 	for _, x := range got {
 		counts[groups[x.ID]]++

@@ -181,7 +181,7 @@ func scanOnce(ctx context.Context, s store.Store, all []store.Record) error {
 			return err
 		}
 		if bytes.Compare(r.ID[:], last[:]) <= 0 {
-			return fmt.Errorf("Scan yielded %v after %v", r.ID, last)
+			return fmt.Errorf("record %v was yielded after %v", r.ID, last)
 		}
 		last = r.ID
 		count[r.ID]++

@@ -144,7 +144,7 @@ var bugs = map[bug]string{
 	"settling takes all":                         "log",
 	"settling knows sessions only":               "log",
 	"settling knows the first only":              "log",
-	"settling is not kept":                       "log",
+	"truncate keeps what settles":                "log",
 	"log forgets at a restart":                   "log",
 	"log frees places at a restart":              "log",
 	"log moves places at a restart":              "log",

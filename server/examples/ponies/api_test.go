@@ -121,7 +121,20 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("without Web: %v", err)
 	}
 	s := &stack{url: "http://127.0.0.1:1"}
-	if _, err := ponies.New(ponies.Config{Web: s.newWeb(t, slow), RefreshEvery: 1}); err == nil || !strings.Contains(err.Error(), "RefreshEvery") {
+	w := s.newWeb(t, slow)
+	good := ponies.Config{Web: w, Sessions: s.sessions, Origins: []string{s.url}}
+	for want, change := range map[string]func(*ponies.Config){
+		"Sessions is required": func(c *ponies.Config) { c.Sessions = nil },
+		"Origins is required":  func(c *ponies.Config) { c.Origins = nil },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := ponies.New(bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	good.RefreshEvery = 1
+	if _, err := ponies.New(good); err == nil || !strings.Contains(err.Error(), "RefreshEvery") {
 		t.Errorf("with a nanosecond: %v", err)
 	}
 }

@@ -71,6 +71,7 @@ func (b *tab) another(scripts ...string) *tab {
 const (
 	withoutLocks    = `Object.defineProperty(Navigator.prototype, "locks", { get: () => undefined })`
 	withoutChannels = `delete window.BroadcastChannel`
+	withoutEvents   = `delete window.EventSource`
 	tellViolations  = `addEventListener("securitypolicyviolation", (e) => console.error("violation of " + e.violatedDirective + ": " + e.blockedURI))`
 )
 

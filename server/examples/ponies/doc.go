@@ -3,7 +3,9 @@
 //
 // The API is GET and POST /ponies, for browsers with cookies and for other
 // clients with tokens alike; [web.Handler.Require] tells them apart, so that
-// nothing here knows how a credential travels. The page is plain HTML with a
+// nothing here knows how a credential travels. GET /ponies/events streams what
+// happens to the herd as server-sent events, and GET /ponies/live as a WebSocket;
+// both end with the session, and say why. The page is plain HTML with a
 // script without dependencies. It never sees a token: it holds the session's
 // CSRF token in memory and nothing in any storage of the browser.
 //

@@ -31,13 +31,17 @@ type owner struct {
 
 func ownerOf(s *remuda.Session) owner { return owner{tenant: s.Tenant, subject: s.Subject} }
 
-// herds keeps every user's ponies. It is safe for concurrent use.
+// herds keeps every user's ponies, and tells of new ones. It is safe for
+// concurrent use.
 type herds struct {
-	mu   sync.Mutex
-	herd map[owner][]pony
+	mu       sync.Mutex
+	herd     map[owner][]pony
+	watchers map[owner]map[chan pony]struct{}
 }
 
-func newHerds() *herds { return &herds{herd: map[owner][]pony{}} }
+func newHerds() *herds {
+	return &herds{herd: map[owner][]pony{}, watchers: map[owner]map[chan pony]struct{}{}}
+}
 
 // list returns the ponies of o, the oldest first; never nil.
 func (h *herds) list(o owner) []pony {
@@ -56,5 +60,44 @@ func (h *herds) add(o owner, p pony) (pony, error) {
 		return pony{}, errHerdFull
 	}
 	h.herd[o] = append(h.herd[o], p)
+	for w := range h.watchers[o] {
+		select {
+		case w <- p:
+		default: // too slow: it comes back, and reads the whole herd
+			h.drop(o, w)
+		}
+	}
 	return p, nil
+}
+
+// waiting is how many ponies may wait for one watcher.
+const waiting = 16
+
+// watch yields the ponies that join the herd of o from now on. The channel is
+// closed on a watcher that is too slow. Call stop in the end.
+func (h *herds) watch(o owner) (joined <-chan pony, stop func()) {
+	w := make(chan pony, waiting)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watchers[o] == nil {
+		h.watchers[o] = map[chan pony]struct{}{}
+	}
+	h.watchers[o][w] = struct{}{}
+	return w, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.drop(o, w)
+	}
+}
+
+// drop ends one watcher, if it is still there. The caller holds the lock.
+func (h *herds) drop(o owner, w chan pony) {
+	if _, ok := h.watchers[o][w]; !ok {
+		return
+	}
+	close(w)
+	delete(h.watchers[o], w)
+	if len(h.watchers[o]) == 0 {
+		delete(h.watchers, o)
+	}
 }

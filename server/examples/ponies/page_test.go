@@ -30,6 +30,13 @@ func TestBrowser(t *testing.T) {
 		{"step-up to end a device", testStepUp},
 		{"log out other devices", testLogoutOthers},
 		{"logout reaches the other tabs", testLogoutElsewhere},
+		{"another device ends this one", testEndedLive},
+		{"another device ends all others", testOthersLive},
+		{"logout everywhere", testEverywhereLive},
+		{"another window logs out", testLogoutLive},
+		{"a pony joins in another window", testPonyLive},
+		{"the stream comes back", testStreamAgain},
+		{"a WebSocket from the page", testSocketLive},
 		{"another user in another tab", testSwitch},
 		{"back after logout", testBack},
 		{"a page kept in the history", testFrozen},
@@ -208,7 +215,7 @@ func testLostAnswer(t *testing.T, browser chromium) {
 
 func testStepUp(t *testing.T, browser chromium) {
 	s := newStack(t, 0, slow)
-	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone, desk := s.person(t, browser, withoutEvents), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
 	desk.waitFor(`document.querySelectorAll("#devices li").length === 2`)
@@ -235,7 +242,7 @@ func testStepUp(t *testing.T, browser chromium) {
 
 func testLogoutOthers(t *testing.T, browser chromium) {
 	s := newStack(t, 0, slow)
-	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone, desk := s.person(t, browser, withoutEvents), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
 	desk.click("#others")
@@ -250,7 +257,7 @@ func testLogoutElsewhere(t *testing.T, browser chromium) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
-	told, untold := one.another(), one.another(withoutChannels)
+	told, untold := one.another(withoutEvents), one.another(withoutChannels, withoutEvents)
 	told.ready()
 	untold.ready()
 	one.click("#logout")
@@ -273,7 +280,7 @@ func testSwitch(t *testing.T, browser chromium) {
 	one.login("alice")
 	one.addPony("Star")
 	one.waitText("Star has joined your herd.")
-	untold := one.another(withoutChannels)
+	untold := one.another(withoutChannels, withoutEvents)
 	untold.ready()
 	untold.waitText("Star")
 	one.click("#logout")
@@ -354,4 +361,128 @@ func testNarrow(t *testing.T, browser chromium) {
 	b.addPony(strings.Repeat("W", 64))
 	b.waitText("has joined your herd.")
 	fits()
+}
+
+// subscribed waits until the page hears what happens.
+func (b *tab) subscribed() {
+	b.t.Helper()
+	b.ready()
+	b.waitFor(`!document.getElementById("live").hidden`)
+}
+
+// Two browsers, signed in apart. One ends the other's session in its list of
+// devices; the other says so at once, without being touched.
+func testEndedLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone.login("alice")
+	desk.login("alice")
+	phone.subscribed()
+	desk.click("#devices button")
+	phone.waitText("You were signed out: it was ended in another window or on another device.")
+	phone.waitFor(signedOut)
+	desk.waitText("That device is signed out.")
+	if text := eval[string](phone, `document.body.textContent`); strings.Contains(text, "alice") {
+		t.Error("something private is left in the page")
+	}
+	desk.waitFor(signedIn)
+	phone.login("alice") // and may come back
+	phone.subscribed()
+}
+
+func testOthersLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone.login("alice")
+	desk.login("alice")
+	phone.subscribed()
+	desk.click("#others")
+	phone.waitText("You were signed out: another device has logged out all others.")
+	phone.waitFor(signedOut)
+	desk.waitText("Your other devices are signed out.")
+	desk.waitFor(signedIn)
+}
+
+// Whoever logs out everywhere is told by the server as everybody else is.
+func testEverywhereLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone.login("alice")
+	desk.login("alice")
+	app := s.bearer(t, "alice")
+	phone.subscribed()
+	desk.subscribed()
+	if a := app.do("POST", "/auth/token/logout?all=1", ""); a.status != 204 {
+		t.Fatalf("logout everywhere: %d %s", a.status, a.body)
+	}
+	for _, b := range []*tab{phone, desk} {
+		b.waitText("You were signed out: it was ended in another window or on another device.")
+		b.waitFor(signedOut)
+	}
+}
+
+// Two windows of one session, which do not hear each other but by the server.
+func testLogoutLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	one := s.person(t, browser, withoutChannels)
+	one.login("alice")
+	two := one.another(withoutChannels)
+	two.subscribed()
+	one.click("#logout")
+	one.waitText("You are signed out.")
+	two.waitText("You were signed out: it was ended in another window or on another device.")
+	two.waitFor(signedOut)
+	if text := eval[string](one, `document.getElementById("status").textContent`); text != "You are signed out." {
+		t.Errorf("whoever logs out is told %q", text)
+	}
+}
+
+func testPonyLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	phone, desk := s.person(t, browser), s.person(t, browser)
+	phone.login("alice")
+	desk.login("alice")
+	phone.subscribed()
+	desk.subscribed()
+	desk.addPony("Misty")
+	desk.waitText("Misty has joined your herd.")
+	phone.waitText("Misty")
+	phone.addPony("Star")
+	for _, b := range []*tab{phone, desk} {
+		b.waitText("Star")
+		b.waitFor(`document.querySelectorAll("#ponies li").length === 2`) // each once
+	}
+}
+
+// A stream that was cut comes back, and what was missed is there.
+func testStreamAgain(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	one := s.person(t, browser)
+	one.login("alice")
+	one.subscribed()
+	cut := len(s.answered("GET", "/ponies/events"))
+	s.cut()
+	if a := s.bearer(t, "alice").do("POST", "/ponies", `{"name":"Misty","breed":"Dales"}`); a.status != 201 {
+		t.Fatalf("a pony: %d", a.status)
+	}
+	one.until("another stream", func() bool { return len(s.answered("GET", "/ponies/events")) > cut })
+	one.waitText("Misty")
+	one.waitFor(signedIn)
+}
+
+// The page's policy allows a WebSocket to its own server, which closes it with the
+// session; a page elsewhere may not open one.
+func testSocketLive(t *testing.T, browser chromium) {
+	s := newStack(t, 0, slow)
+	one := s.person(t, browser)
+	one.login("alice")
+	eval[string](one, `window.heard = []; window.socket = new WebSocket("/ponies/live");
+		socket.onopen = () => heard.push("open");
+		socket.onmessage = (e) => heard.push(JSON.parse(e.data));
+		socket.onclose = (e) => heard.push(e.code + " " + e.reason); ""`)
+	one.waitFor(`heard[0] === "open"`)
+	one.addPony("Misty")
+	one.waitFor(`heard[1]?.pony?.name === "Misty"`)
+	one.click("#logout")
+	one.waitFor(`heard[3] === "4401 logout" && heard[2].reason === "logout"`)
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/web"
 )
 
@@ -16,6 +18,14 @@ type Config struct {
 	// Web authenticates requests and writes problems. Required. Its endpoints
 	// are not served here: mount it at its prefix on the same origin.
 	Web *web.Handler
+	// Sessions is the manager behind Web, to which streams are bound. Required.
+	Sessions *remuda.Manager
+	// Origins are those of Web: a WebSocket that comes with cookies comes from one
+	// of them. Required.
+	Origins []string
+	// Stopping, once closed, ends all streams, so that the server can stop. Nil
+	// means never.
+	Stopping <-chan struct{}
 	// Log receives failures. Nil means nobody.
 	Log *slog.Logger
 	// RefreshEvery is how often an open page whose user does something
@@ -48,6 +58,10 @@ func New(cfg Config) (http.Handler, error) {
 	switch {
 	case cfg.Web == nil:
 		return nil, errors.New("ponies: Web is required")
+	case cfg.Sessions == nil:
+		return nil, errors.New("ponies: Sessions is required")
+	case len(cfg.Origins) == 0:
+		return nil, errors.New("ponies: Origins is required")
 	case cfg.RefreshEvery < time.Second:
 		return nil, fmt.Errorf("ponies: RefreshEvery is %v; it must be at least a second", cfg.RefreshEvery)
 	}
@@ -57,6 +71,14 @@ func New(cfg Config) (http.Handler, error) {
 		http.MethodGet:  cfg.Web.Require(http.HandlerFunc(a.list)),
 		http.MethodPost: cfg.Web.Require(http.HandlerFunc(a.add)),
 	}
+	// A stream that is open, or comes back, is no sign that somebody is there.
+	st := &streams{
+		web: cfg.Web, sessions: cfg.Sessions, herds: a.herds,
+		origins: slices.Clone(cfg.Origins), stopping: cfg.Stopping,
+	}
+	passive := web.Rule{Passive: true}
+	h.routes["/ponies/events"] = route{http.MethodGet: cfg.Web.Guard(passive, http.HandlerFunc(st.events))}
+	h.routes["/ponies/live"] = route{http.MethodGet: cfg.Web.Guard(passive, http.HandlerFunc(st.live))}
 	if err := h.addSite(cfg); err != nil {
 		return nil, err
 	}

@@ -34,14 +34,17 @@ func (users) Authenticate(_ context.Context, c web.Credentials) (web.Identity, e
 
 // stack is the whole demo over a database file: store, manager, endpoints, page.
 type stack struct {
-	url    string
-	ahead  atomic.Int64 // how far the manager's clock runs ahead
-	mu     sync.Mutex
-	seen   []seen
-	lose   int           // how many answers to refreshes to lose
-	meet   int           // how many refreshes wait for each other
-	met    chan struct{} // closed once they have met
-	waited int
+	url      string
+	sessions *remuda.Manager
+	stop     func()       // ends streams as a server does that stops
+	ahead    atomic.Int64 // how far the manager's clock runs ahead
+	mu       sync.Mutex
+	seen     []seen
+	lose     int           // how many answers to refreshes to lose
+	meet     int           // how many refreshes wait for each other
+	met      chan struct{} // closed once they have met
+	waited   int
+	cuts     []context.CancelFunc // of streams
 }
 
 // seen is a request that was answered.
@@ -61,11 +64,19 @@ func brief(p *remuda.Profile) {
 // refused only, since no test takes minutes.
 func newStack(t *testing.T, every time.Duration, change func(*remuda.Profile)) *stack {
 	t.Helper()
+	return newStackOn(t, httptest.NewUnstartedServer(nil), every, change)
+}
+
+func newStackOn(t *testing.T, server *httptest.Server, every time.Duration, change func(*remuda.Profile)) *stack {
+	t.Helper()
 	s := &stack{met: make(chan struct{})}
-	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
 	w := s.newWeb(t, change)
-	l, err := ponies.New(ponies.Config{Web: w, RefreshEvery: every})
+	stopping := make(chan struct{})
+	s.stop = sync.OnceFunc(func() { close(stopping) })
+	l, err := ponies.New(ponies.Config{
+		Web: w, Sessions: s.sessions, Origins: []string{s.url}, Stopping: stopping, RefreshEvery: every,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +86,7 @@ func newStack(t *testing.T, every time.Duration, change func(*remuda.Profile)) *
 	server.Config.Handler = s.watch(w.CleanPaths(mux))
 	server.Start()
 	t.Cleanup(server.Close)
+	t.Cleanup(s.stop) // before Close, which waits for requests
 	return s
 }
 
@@ -90,7 +102,7 @@ func (s *stack) newWeb(t *testing.T, change func(*remuda.Profile)) *web.Handler 
 	}
 	profile := remuda.Web()
 	change(&profile)
-	m, err := remuda.New(t.Context(), remuda.Config{
+	s.sessions, err = remuda.New(t.Context(), remuda.Config{
 		Store: store, Keys: ring, Issuer: s.url, Profiles: []remuda.Profile{profile, remuda.API()},
 		Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
 	})
@@ -98,10 +110,10 @@ func (s *stack) newWeb(t *testing.T, change func(*remuda.Profile)) *web.Handler 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		m.Close(context.WithoutCancel(t.Context()))
+		s.sessions.Close(context.WithoutCancel(t.Context()))
 		store.Close()
 	})
-	w, err := web.New(web.Config{Manager: m, Keys: ring, Authenticator: users{}, Origins: []string{s.url}})
+	w, err := web.New(web.Config{Manager: s.sessions, Keys: ring, Authenticator: users{}, Origins: []string{s.url}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +128,18 @@ const refreshPath = "/auth/web/refresh"
 // watch notes what was answered, and does to refreshes what a test asks for.
 func (s *stack) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == refreshPath {
+		switch r.URL.Path {
+		case refreshPath:
 			s.together(r.Context())
+		case "/ponies/events", "/ponies/live":
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			s.mu.Lock()
+			s.cuts = append(s.cuts, cancel)
+			s.mu.Unlock()
+			s.note(r, 0) // there is no answer to wait for
+			next.ServeHTTP(w, r.WithContext(ctx))
+			return
 		}
 		rec := httptest.NewRecorder()
 		next.ServeHTTP(rec, r)
@@ -160,6 +182,15 @@ func (s *stack) together(ctx context.Context) {
 		case <-s.met:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// cut ends all streams as a bad network would.
+func (s *stack) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cut := range s.cuts {
+		cut()
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/remuda-go/remuda"
@@ -26,7 +26,16 @@ type Options struct {
 	Log    *slog.Logger
 	// Mount makes the handler for everything that is not the server's own, or
 	// is nil: then it is not found.
-	Mount func(*web.Handler) (http.Handler, error)
+	Mount func(Parts) (http.Handler, error)
+}
+
+// Parts are what a handler besides the server's own is made of.
+type Parts struct {
+	Web      *web.Handler
+	Sessions *remuda.Manager
+	// Stopping is closed when the server begins to stop: what would go on for as
+	// long as its client likes, such as a stream, ends then.
+	Stopping <-chan struct{}
 }
 
 // App is a server that is put together. Make one with [New], run it with
@@ -41,7 +50,9 @@ type App struct {
 	handler  http.Handler
 	tls      *tls.Config // nil: plain HTTP
 	events   *events
-	draining atomic.Bool
+	metrics  *metrics // nil: none are served
+	requests sync.WaitGroup
+	stopping chan struct{}
 
 	closers []func(context.Context) error // in the order of opening
 }
@@ -49,10 +60,11 @@ type App struct {
 // New opens the files and puts everything together. What it has opened it closes
 // again if it fails.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{cfg: o.Config, log: o.Log}
+	a := &App{cfg: o.Config, log: o.Log, stopping: make(chan struct{})}
 	for _, step := range []func(context.Context) error{
-		a.loadTLS, a.openUsers, a.openEvents, a.openManager,
+		a.loadTLS, a.openUsers, a.openEvents, a.openManager, a.openMetrics,
 		func(context.Context) error { return a.mount(o.Mount) },
+		a.catchUp,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
@@ -133,10 +145,40 @@ func (a *App) openWeb(ring *keyring.Ring) error {
 	return err
 }
 
-// sweepEvery is how often ended sessions past retention are removed.
-const sweepEvery = 10 * time.Minute
+// The wait for the revocation log at the start.
+const (
+	catchUpTimeout = 10 * time.Second
+	catchUpEvery   = 5 * time.Millisecond
+)
 
-// sweep removes them until the context ends.
+// catchUp waits until the manager has read the revocation log, so that a server
+// that says it listens knows who has signed out. A log that is too long for that
+// holds nothing up: until it is read, /readyz says no and each request asks the
+// store.
+func (a *App) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	tick := time.NewTicker(catchUpEvery)
+	defer tick.Stop()
+	for {
+		err := a.manager.Ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			a.log.WarnContext(ctx, "not ready yet", "error", err)
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// sweepEvery is how often ended sessions past retention are removed, and the wide
+// endings finished that a process has left, by a crash, without ending all records.
+const sweepEvery = 30 * time.Second
+
+// sweep does so until the context ends, for the first time at once.
 func (a *App) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,6 @@ import (
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/remuda-go/remuda/server/internal/config"
-	"github.com/remuda-go/remuda/web"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,12 +52,22 @@ func (l *lockedBuffer) String() string {
 
 // server is one that runs.
 type server struct {
-	url    string
-	log    *lockedBuffer
-	client *http.Client
-	stop   context.CancelFunc
-	done   chan error
+	url     string
+	metrics string // the URL of the metrics
+	log     *lockedBuffer
+	client  *http.Client
+	stop    context.CancelFunc
+	done    chan error
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// deadline is how long a test waits for what must come.
+type deadline time.Time
+
+func newDeadline() deadline { return deadline(time.Now().Add(30 * time.Second)) }
+
+func (d deadline) over() bool { return time.Now().After(time.Time(d)) }
 
 func configIn(dir string) config.Config {
 	c := config.Default()
@@ -67,7 +77,7 @@ func configIn(dir string) config.Config {
 }
 
 // start runs an app until the test ends.
-func start(t *testing.T, cfg config.Config, mount func(*web.Handler) (http.Handler, error)) *server {
+func start(t *testing.T, cfg config.Config, mount func(app.Parts) (http.Handler, error)) *server {
 	t.Helper()
 	s := &server{log: &lockedBuffer{}, done: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -79,7 +89,7 @@ func start(t *testing.T, cfg config.Config, mount func(*web.Handler) (http.Handl
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.url = app.URL(ln, cfg.HasTLS())
+	s.url, s.metrics = app.URL(ln, cfg.HasTLS()), a.MetricsURL()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	s.client = &http.Client{Transport: transport}
 	var ctx context.Context
@@ -115,7 +125,7 @@ func (s *server) get(t *testing.T, path string) (res *http.Response, body string
 
 func TestPanicsTellNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, configIn(t.TempDir()), func(*web.Handler) (http.Handler, error) {
+	s := start(t, configIn(t.TempDir()), func(app.Parts) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/late":
@@ -186,7 +196,7 @@ func TestReadyWhileTheStoreAnswers(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	s := start(t, configIn(t.TempDir()), func(*web.Handler) (http.Handler, error) {
+	s := start(t, configIn(t.TempDir()), func(app.Parts) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			close(entered)
 			<-release
@@ -214,6 +224,54 @@ func TestDrain(t *testing.T) {
 	err := <-s.done
 	s.done <- err
 	if !strings.Contains(s.log.String(), "msg=stopping") || strings.Contains(s.log.String(), "cut off") {
+		t.Errorf("the log:\n%s", s.log)
+	}
+}
+
+// What would never end by itself is told to, and waited for: an answer, and a
+// connection that a handler has taken over.
+func TestDrainEndsStreams(t *testing.T) {
+	t.Parallel()
+	var said atomic.Int32
+	s := start(t, configIn(t.TempDir()), func(p app.Parts) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/taken" {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+				<-p.Stopping
+				<-time.After(200 * time.Millisecond) // a last word takes its time
+				said.Add(1)
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
+			<-p.Stopping
+			said.Add(1)
+		}), nil
+	})
+	for _, path := range []string{"/stream", "/taken"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+	}
+	begin := time.Now()
+	s.stop()
+	err := <-s.done
+	s.done <- err
+	if took := time.Since(begin); took > 8*time.Second || said.Load() != 2 {
+		t.Errorf("%d of 2 were waited for; it took %v", said.Load(), took)
+	}
+	if strings.Contains(s.log.String(), "cut off") {
 		t.Errorf("the log:\n%s", s.log)
 	}
 }
@@ -279,7 +337,7 @@ func TestHeadersAreBounded(t *testing.T) {
 func TestLostRingLeavesNothing(t *testing.T) {
 	t.Parallel()
 	cfg := configIn(t.TempDir())
-	a, err := app.New(t.Context(), app.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+	a, err := app.New(t.Context(), app.Options{Config: cfg, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,14 +347,14 @@ func TestLostRingLeavesNothing(t *testing.T) {
 	if err := os.Remove(cfg.KeysFile); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := app.New(t.Context(), app.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)}); !errors.Is(err, remuda.ErrRing) {
+	if _, err := app.New(t.Context(), app.Options{Config: cfg, Log: discard()}); !errors.Is(err, remuda.ErrRing) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(cfg.KeysFile); err == nil {
 		t.Error("a new ring was left behind")
 	}
 	cfg.DiscardSessionsOfLostRing = true
-	a, err = app.New(t.Context(), app.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+	a, err = app.New(t.Context(), app.Options{Config: cfg, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +370,7 @@ func TestManyFirstStarts(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			a, err := app.New(t.Context(), app.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+			a, err := app.New(t.Context(), app.Options{Config: cfg, Log: discard()})
 			if err != nil {
 				t.Error(err)
 				return

@@ -4,23 +4,33 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/remuda-go/remuda/event"
 )
 
-// queued is how many events may wait for the log.
+// queued is how many events may wait to be counted and logged.
 const queued = 4096
 
 // events carries events to the log beside the requests that cause them: a log
 // that nobody reads must not hold up a login.
 type events struct {
-	queue *event.Queue
-	done  chan struct{}
+	queue   *event.Queue
+	counted eventCounter
+	done    chan struct{}
 }
 
 func followEvents(ctx context.Context, to event.Sink, log *slog.Logger) *events {
-	e := &events{queue: event.NewQueue(queued), done: make(chan struct{})}
-	go e.run(ctx, to, log)
+	e := &events{queue: event.NewQueue(queued), counted: newEventCounter(), done: make(chan struct{})}
+	go e.run(ctx, event.Multi(e.counted, to), log)
 	return e
+}
+
+// lost counts the events that nobody was told of.
+func (e *events) lost() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "remuda_events_dropped_total", Help: "Events that were neither counted nor logged: too many waited.",
+	}, func() float64 { return float64(e.queue.Dropped()) })
 }
 
 // run ends when the queue is closed and empty.

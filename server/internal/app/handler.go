@@ -13,10 +13,10 @@ import (
 
 // mount puts the handlers together. From the outside in: what guards and logs
 // every request, the headers of every answer, clean paths, the routes.
-func (a *App) mount(more func(*web.Handler) (http.Handler, error)) error {
+func (a *App) mount(more func(Parts) (http.Handler, error)) error {
 	rest := a.problem(&web.Problem{Code: web.CodeNotFound})
 	if more != nil {
-		h, err := more(a.web)
+		h, err := more(Parts{Web: a.web, Sessions: a.manager, Stopping: a.stopping})
 		if err != nil {
 			return err
 		}
@@ -24,8 +24,18 @@ func (a *App) mount(more func(*web.Handler) (http.Handler, error)) error {
 	}
 	secure := strings.HasPrefix(a.cfg.Origins[0], "https://")
 	routes := a.routes(rest)
-	a.handler = watch(a.web, a.log, secureHeaders(secure, a.web.CleanPaths(routes)))
+	a.handler = a.count(watch(a.web, a.log, secureHeaders(secure, a.web.CleanPaths(routes))))
 	return nil
+}
+
+// count knows which requests are under way, those too whose connection has been
+// taken over, of which [http.Server] knows nothing any longer.
+func (a *App) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.requests.Add(1)
+		defer a.requests.Done()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // routes sends a request to whoever has its path. It is no [http.ServeMux], which
@@ -73,8 +83,10 @@ func ok(w http.ResponseWriter, _ *http.Request) {
 // agree, and the server is not about to stop.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	err := a.manager.Ready(r.Context())
-	if a.draining.Load() {
+	select {
+	case <-a.stopping:
 		err = fmt.Errorf("%w: the server is stopping", remuda.ErrUnavailable)
+	default:
 	}
 	if err != nil {
 		a.web.WriteProblem(w, r, err)

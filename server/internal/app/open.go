@@ -91,7 +91,8 @@ func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
 func newManager(ctx context.Context, cfg *config.Config, s store.Store, ring *keyring.Ring, sink event.Sink) (*remuda.Manager, error) {
 	m, err := remuda.New(ctx, remuda.Config{
 		Store: s, Keys: ring, Issuer: cfg.Issuer, Profiles: []remuda.Profile{cfg.Web, cfg.API},
-		Events: sink, DiscardSessionsOfLostRing: cfg.DiscardSessionsOfLostRing,
+		MaxStaleness: cfg.MaxStaleness,
+		Events:       sink, DiscardSessionsOfLostRing: cfg.DiscardSessionsOfLostRing,
 	})
 	if errors.Is(err, remuda.ErrRing) {
 		return nil, fmt.Errorf("%w: the database is %s, the keys are %s", err, cfg.Database, whereKeys(cfg))

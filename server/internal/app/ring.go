@@ -22,7 +22,7 @@ func openRing(ctx context.Context, cfg *config.Config, s store.Store) (*keyring.
 	if !errors.Is(err, fs.ErrNotExist) {
 		return ring, err
 	}
-	bound, err := isBound(ctx, s)
+	_, bound, err := remuda.BoundRing(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -53,51 +53,4 @@ func loadRing(cfg *config.Config) (*keyring.Ring, error) {
 		return nil, fmt.Errorf("keys_file: %w", err)
 	}
 	return ring, nil
-}
-
-// isBound reports whether a manager has bound the store to a ring. It asks a
-// manager, and keeps it from binding the store itself.
-func isBound(ctx context.Context, s store.Store) (bool, error) {
-	items, ok := s.(store.Items)
-	if !ok {
-		return false, nil
-	}
-	ring, err := keyring.New(time.Now())
-	if err != nil {
-		return false, err
-	}
-	m, err := remuda.New(ctx, remuda.Config{
-		Store: unbinding{Store: s, Items: items}, Keys: ring, Issuer: "probe", Profiles: []remuda.Profile{remuda.Web()},
-	})
-	switch {
-	case errors.Is(err, errUnbound):
-		return false, nil
-	case errors.Is(err, remuda.ErrRing):
-		return true, nil
-	case err == nil:
-		m.Close(ctx)
-		return false, errors.New("the probe of the key ring was not refused")
-	}
-	return false, err
-}
-
-// errUnbound says that a manager would have bound the store.
-var errUnbound = errors.New("the store is bound to no ring")
-
-// unbinding is a store that no manager can bind to its ring.
-type unbinding struct {
-	store.Store
-	store.Items
-}
-
-// CreateItem implements [store.Items]: it tells what is there, and adds nothing.
-func (u unbinding) CreateItem(ctx context.Context, kind, key string, _ store.Item, now time.Time) error {
-	_, err := u.GetItem(ctx, kind, key, now)
-	switch {
-	case err == nil:
-		return store.ErrExists
-	case errors.Is(err, store.ErrNotFound):
-		return errUnbound
-	}
-	return err
 }

@@ -46,13 +46,14 @@ func URL(ln net.Listener, secure bool) string {
 	return "http://" + ln.Addr().String()
 }
 
-// Serve answers requests until the context ends; then it accepts no more, waits
-// for those under way, at most ten seconds, and returns nil. It closes the
-// listener. The app is closed by the caller.
+// Serve answers requests until the context ends; then it accepts no more, tells
+// streams to end, waits for what is under way, at most ten seconds, and returns
+// nil. It closes the listener. The app is closed by the caller, and served once.
 func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { a.sweep(background) })
+	running.Go(func() { a.serveMetrics(background) })
 	defer running.Wait()
 	defer stop()
 
@@ -84,14 +85,31 @@ func (a *App) server(ctx context.Context) *http.Server {
 	}
 }
 
-// drain lets requests under way finish.
+// drain lets what is under way finish.
 func (a *App) drain(ctx context.Context, srv *http.Server) {
-	a.draining.Store(true)
+	close(a.stopping)
 	a.log.InfoContext(ctx, "stopping")
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
+	err := srv.Shutdown(ctx)
+	if err == nil {
+		err = a.idle(ctx)
+	}
+	if err != nil {
 		a.log.WarnContext(ctx, "requests were cut off", "error", err)
 		_ = srv.Close() // the listener is closed already, which is all it could tell
+	}
+}
+
+// idle waits for requests whose connections have been taken over: a WebSocket
+// says goodbye.
+func (a *App) idle(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { a.requests.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

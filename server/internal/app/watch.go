@@ -81,7 +81,7 @@ type recorder struct {
 
 // WriteHeader implements [http.ResponseWriter].
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK { // 1xx are not the answer
+	if r.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) { // other 1xx are not the answer
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)

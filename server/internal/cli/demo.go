@@ -17,7 +17,6 @@ import (
 	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/remuda-go/remuda/server/internal/config"
 	"github.com/remuda-go/remuda/server/internal/directory"
-	"github.com/remuda-go/remuda/web"
 	"github.com/spf13/cobra"
 )
 
@@ -77,8 +76,11 @@ func (d *demo) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := newLog(cfg.Log, cmd.ErrOrStderr())
-	mount := func(h *web.Handler) (http.Handler, error) {
-		return ponies.New(ponies.Config{Web: h, Log: log, RefreshEvery: refreshEvery(d.access)})
+	mount := func(p app.Parts) (http.Handler, error) {
+		return ponies.New(ponies.Config{
+			Web: p.Web, Sessions: p.Sessions, Origins: cfg.Origins, Stopping: p.Stopping,
+			Log: log, RefreshEvery: refreshEvery(d.access),
+		})
 	}
 	return run(ctx, ln, app.Options{Config: cfg, Log: log, Mount: mount}, func(a *app.App) error {
 		users, err := d.users(ctx, a.Users())

@@ -40,6 +40,9 @@ environment, which wins over the file. SIGINT and SIGTERM stop it cleanly.`,
 				log.WarnContext(ctx, "there are no users yet: remuda users add", "file", cfg.Users)
 			}
 			log.InfoContext(ctx, "listening", "url", app.URL(ln, cfg.HasTLS()))
+			if url := a.MetricsURL(); url != "" {
+				log.InfoContext(ctx, "serving metrics", "url", url)
+			}
 			return nil
 		})
 	}

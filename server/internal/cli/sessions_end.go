@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/server/internal/app"
+	"github.com/remuda-go/remuda/server/internal/config"
 	"github.com/spf13/cobra"
 )
 
@@ -16,9 +18,10 @@ func newSessionsEnd() *cobra.Command {
 		Use:   "end ID | end --all --user NAME | end --all ...",
 		Short: "End one session, a user's, or many",
 		Long: `End one session, or all that the flags select, while servers run or not. They
-see it at once. With several flags those end that match each of them. Times are
-RFC 3339 (2026-11-25T08:30:00Z) or an age (36h). --preview counts and ends
-nothing. An ID that begins with a hyphen is written after two: end -- -Ab...`,
+know within milliseconds. With several flags those end that match each of them.
+Times are RFC 3339 (2026-11-25T08:30:00Z) or an age (36h, 2d). --preview counts
+and ends nothing. An ID that begins with a hyphen is written after two hyphens:
+end -- -Ab...`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	fileFlags(cmd)
@@ -99,12 +102,31 @@ func (w *endFlags) selection(now time.Time) (sel remuda.Selection, err error) {
 	if sel.Before, err = instant(w.before, now); err != nil {
 		return sel, usage("--begun-before: %v", err)
 	}
-	if w.network != "" {
-		if sel.Network, err = netip.ParsePrefix(w.network); err != nil {
-			return sel, usage("--network: %q is not a network like 192.0.2.0/24", w.network)
-		}
+	if !sel.From.IsZero() && !sel.Before.IsZero() && !sel.From.Before(sel.Before) {
+		return sel, usage("--begun-since is not before --begun-before: no session is meant")
 	}
-	return sel, nil
+	sel.Network, err = network(w.network)
+	return sel, err
+}
+
+// network reads a network. Of a client's only so much is kept that a smaller one
+// would match nobody, which somebody who means to end sessions should know.
+func network(text string) (netip.Prefix, error) {
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p != p.Masked() {
+		return p, usage("--network: %q is not a network like 192.0.2.0/24", text)
+	}
+	most := 24
+	if p.Addr().Is6() {
+		most = 48
+	}
+	if p.Bits() > most {
+		return p, usage("--network: %s is too small: of a client's network no more than a /%d is kept", p, most)
+	}
+	return p, nil
 }
 
 // instant reads a time, or how long ago it was. Empty means none.
@@ -112,7 +134,7 @@ func instant(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if age, err := time.ParseDuration(text); err == nil && age >= 0 {
+	if age, err := config.ParseDuration(text); err == nil {
 		return now.Add(-age), nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
@@ -123,6 +145,17 @@ func instant(text string, now time.Time) (time.Time, error) {
 }
 
 func (w *endFlags) end(ctx context.Context, s *app.Sessions, sel remuda.Selection) (int, error) {
+	if _, ok := s.Profile(sel.Profile); !ok && sel.Profile != "" {
+		return 0, usage("--profile: there is no profile %q", sel.Profile)
+	}
+	n, err := w.endOrCount(ctx, s, sel)
+	if errors.Is(err, remuda.ErrRequest) {
+		err = &usageError{err}
+	}
+	return n, err
+}
+
+func (w *endFlags) endOrCount(ctx context.Context, s *app.Sessions, sel remuda.Selection) (int, error) {
 	if w.preview {
 		return s.Count(ctx, sel)
 	}

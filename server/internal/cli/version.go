@@ -2,24 +2,16 @@ package cli
 
 import (
 	"fmt"
-	"runtime/debug"
 
+	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/spf13/cobra"
 )
-
-// versionJSON is what a build knows of itself.
-type versionJSON struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"`
-	Modified bool   `json:"modified,omitempty"`
-	Go       string `json:"go"`
-}
 
 func newVersion() *cobra.Command {
 	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v := readVersion()
+		v := app.ReadBuild()
 		if *asJSON {
 			return printJSON(cmd.OutOrStdout(), v)
 		}
@@ -31,24 +23,4 @@ func newVersion() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-func readVersion() versionJSON {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return versionJSON{Version: "unknown"}
-	}
-	v := versionJSON{Version: info.Main.Version, Go: info.GoVersion}
-	if v.Version == "" {
-		v.Version = "(devel)"
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			v.Revision = s.Value
-		case "vcs.modified":
-			v.Modified = s.Value == "true"
-		}
-	}
-	return v
 }

@@ -25,6 +25,7 @@ func (l *loader) check(c *Config, offline bool) {
 		check  func(*Config)
 	}{
 		{true, []string{"listen", "tls", "behind_proxy"}, l.checkListen},
+		{true, []string{"listen", "metrics_listen"}, l.checkMetrics},
 		{true, []string{"origins"}, l.checkOrigins},
 		{true, []string{"listen", "origins", "tls", "behind_proxy", "trusted_proxies"}, l.checkTransport},
 		{false, []string{"keys", "keys_file"}, l.checkKeys},
@@ -32,6 +33,7 @@ func (l *loader) check(c *Config, offline bool) {
 		{false, []string{"profiles.api"}, func(c *Config) { l.checkProfile(c, &c.API) }},
 		{false, []string{"origins", "issuer"}, l.checkIssuer},
 		{false, []string{"login"}, l.checkLogin},
+		{false, []string{"max_staleness"}, l.checkStaleness},
 		{false, []string{"retention"}, l.checkRetention},
 	} {
 		if l.good(step.of...) && !(step.served && offline) {
@@ -59,14 +61,46 @@ func (l *loader) complain(setting, format string, args ...any) {
 }
 
 func (l *loader) checkListen(c *Config) {
-	host, port, err := net.SplitHostPort(c.Listen)
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+	host, _, ok := hostPort(c.Listen)
+	if !ok {
 		l.complain("listen", "%q is not host:port, like 127.0.0.1:8080", c.Listen)
 		return
 	}
 	if !loopback(host) && !c.HasTLS() && !c.BehindProxy {
 		l.complain("listen", "%q is reachable from other machines, in plain HTTP: set tls.cert and tls.key, or behind_proxy and trusted_proxies", c.Listen)
 	}
+}
+
+// hostPort splits an address to listen on.
+func hostPort(address string) (host string, port uint64, ok bool) {
+	host, text, err := net.SplitHostPort(address)
+	port, bad := strconv.ParseUint(text, 10, 16)
+	return host, port, err == nil && bad == nil
+}
+
+// checkMetrics keeps the metrics off the public listener. They hold no secret, so
+// that those who collect them may be on other machines.
+func (l *loader) checkMetrics(c *Config) {
+	if c.MetricsListen == "" {
+		return
+	}
+	host, port, ok := hostPort(c.MetricsListen)
+	if !ok {
+		l.complain("metrics_listen", "%q is not host:port, like 127.0.0.1:9464", c.MetricsListen)
+		return
+	}
+	if public, taken, ok := hostPort(c.Listen); ok && port != 0 && port == taken && overlap(host, public) {
+		l.complain("metrics_listen", "%q is where listen is; metrics have a port of their own, which the public does not reach", c.MetricsListen)
+	}
+}
+
+// overlap reports whether two hosts to listen on may share addresses.
+func overlap(a, b string) bool {
+	every := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return a == b || every(a) || every(b) || a == "localhost" && loopback(b) || b == "localhost" && loopback(a)
 }
 
 func loopback(host string) bool {
@@ -207,6 +241,16 @@ func (l *loader) checkLogin(c *Config) {
 		if v := s.Get(c); v == "0" || v == "0s" || strings.HasPrefix(v, "-") {
 			l.complain(s.Name, "is %s; it must be positive", v)
 		}
+	}
+}
+
+func (l *loader) checkStaleness(c *Config) {
+	if c.MaxStaleness <= 0 {
+		l.complain("max_staleness", "is %v; it must be positive", c.MaxStaleness)
+		return
+	}
+	for _, p := range ask(remuda.Config{Issuer: "any", MaxStaleness: c.MaxStaleness, Profiles: []remuda.Profile{remuda.Web()}}) {
+		l.complain("max_staleness", "%s", p.Reason)
 	}
 }
 

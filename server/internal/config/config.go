@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/web/limit"
 )
 
@@ -16,6 +17,10 @@ type Config struct {
 	Listen  string   // host:port
 	Origins []string // see web.Config
 	Issuer  string   // empty: the first origin
+
+	// MetricsListen is the host:port of a listener of its own for /metrics; empty
+	// means none.
+	MetricsListen string
 
 	Data     string // the folder for the files that follow
 	Database string // sessions
@@ -31,6 +36,8 @@ type Config struct {
 	Login    limit.Config
 	Log      Log
 
+	// MaxStaleness is how old a node's view of the revocation log may be.
+	MaxStaleness time.Duration
 	// Retention is for how long sessions are kept after their end.
 	Retention time.Duration
 	// DiscardSessionsOfLostRing signs everybody out where the ring is another
@@ -72,18 +79,21 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // Default returns what applies where nothing is set. Origins have no default.
 func Default() Config {
+	web, api := remuda.Web(), remuda.API()
+	web.Outage, api.Outage = remuda.OutageCheck, remuda.OutageCheck
 	return Config{
 		Listen: "127.0.0.1:8080",
 		Data:   "remuda-data",
-		Web:    remuda.Web(),
-		API:    remuda.API(),
+		Web:    web,
+		API:    api,
 		Login: limit.Config{
 			PerAccount:      limit.Rate{Every: time.Minute, Burst: 5},
 			AcrossAddresses: limit.Rate{Every: 20 * time.Second, Burst: 50},
 			PerAddress:      limit.Rate{Every: 3 * time.Second, Burst: 20},
 		},
-		Log:       Log{Level: slog.LevelInfo, Format: "text"},
-		Retention: 30 * 24 * time.Hour,
+		Log:          Log{Level: slog.LevelInfo, Format: "text"},
+		MaxStaleness: revocation.DefaultMaxStaleness,
+		Retention:    30 * 24 * time.Hour,
 	}
 }
 

@@ -226,4 +226,6 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-var livenesses = []option[remuda.Liveness]{{"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}, {"log", remuda.LiveLog}}
+var livenesses = []option[remuda.Liveness]{{"log", remuda.LiveLog}, {"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}}
+
+var outages = []option[remuda.OutagePolicy]{{"check", remuda.OutageCheck}, {"deny", remuda.OutageDeny}, {"serve", remuda.OutageServe}}

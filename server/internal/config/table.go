@@ -28,6 +28,7 @@ func serverSettings() []Setting {
 			Name: "origins", Flag: "origins", Usage: "the `origins` whose pages may use cookies, separated by commas", list: true,
 			kind: texts(func(c *Config) *[]string { return &c.Origins }),
 		},
+		{Name: "metrics_listen", kind: text(func(c *Config) *string { return &c.MetricsListen })},
 		{Name: "issuer", kind: text(func(c *Config) *string { return &c.Issuer })},
 		{
 			Name: "data", Flag: "data", Usage: "the `folder` of the database, the users and the keys",
@@ -51,6 +52,7 @@ func serverSettings() []Setting {
 			Name: "log.format", Flag: "log-format", Usage: "the `form` of the log: text or json",
 			kind: choice(func(c *Config) *string { return &c.Log.Format }, option[string]{"text", "text"}, option[string]{"json", "json"}),
 		},
+		{Name: "max_staleness", kind: duration(func(c *Config) *time.Duration { return &c.MaxStaleness })},
 		{Name: "retention", kind: duration(func(c *Config) *time.Duration { return &c.Retention })},
 		{Name: "discard_sessions_of_lost_ring", kind: boolean(func(c *Config) *bool { return &c.DiscardSessionsOfLostRing })},
 	}
@@ -91,6 +93,7 @@ func profileSettings(prefix string, at func(*Config) *remuda.Profile) []Setting 
 		span("step_up", func(p *remuda.Profile) *time.Duration { return &p.StepUp }),
 		{Name: prefix + "audience", kind: text(func(c *Config) *string { return &at(c).Audience })},
 		{Name: prefix + "liveness", kind: choice(func(c *Config) *remuda.Liveness { return &at(c).Liveness }, livenesses...)},
+		{Name: prefix + "outage", kind: choice(func(c *Config) *remuda.OutagePolicy { return &at(c).Outage }, outages...)},
 	}, rotationSettings(prefix+"rotation.", func(c *Config) *remuda.Rotation { return &at(c).Rotation })...)
 }
 

@@ -136,6 +136,7 @@ async function mayRetry(err, attempt) {
 }
 
 function refreshed() {
+  streamAfter = 0;
   state.refreshedAt = Date.now();
   state.nextRefresh = state.refreshedAt + refreshEvery;
 }
@@ -201,6 +202,68 @@ function heard({ data }) {
 }
 channel?.addEventListener("message", heard);
 
+// ---- live
+
+// What may have ended a session, in words.
+const reasons = {
+  logout: "it was ended in another window or on another device",
+  logout_others: "another device has logged out all others",
+  limit: "there were too many sessions, and this was the oldest",
+  reuse: "somebody else held a copy of this session",
+  rolled_back: "the server has lost track of this session",
+  password_changed: "the password was changed",
+  admin: "an administrator has ended the session",
+  disabled: "the account was disabled",
+  revoked: "the session was revoked",
+  key_compromised: "the server's keys were changed",
+};
+
+let stream = null;
+let streamAfter = 0; // not before then, after a refusal
+
+// listen hears what happens to the herd and to the session, while somebody is
+// signed in and sees this page: of HTTP/1.1 a browser has six connections to a
+// server, for all its tabs together.
+function listen() {
+  if (!state.session || document.hidden || !("EventSource" in window)) return hush();
+  if (stream || Date.now() < streamAfter) return;
+  const source = stream = new EventSource("/ponies/events");
+  let again = false;
+  source.addEventListener("open", () => {
+    byID("live").hidden = false;
+    if (again) loadPonies().catch(() => {}); // some may have joined meanwhile
+    again = true;
+  });
+  source.addEventListener("pony", ({ data }) => showPony(JSON.parse(data)));
+  source.addEventListener("ended", ({ data }) => ended(JSON.parse(data).reason));
+  source.addEventListener("error", () => {
+    byID("live").hidden = true;
+    if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
+    hush();
+    streamAfter = Date.now() + 30000;
+    if (state.session) probe();
+  });
+}
+
+function hush() {
+  stream?.close();
+  stream = null;
+  byID("live").hidden = true;
+}
+
+// ended shows at once that the session is over.
+function ended(reason) {
+  hush();
+  if (reason === "replaced") { // somebody has signed in anew in this browser, whose answer may be on its way
+    setTimeout(() => { if (state.session) probe(); }, 1000);
+  } else if (reason in reasons) {
+    state.csrf = "";
+    leave(`You were signed out: ${reasons[reason]}.`);
+  } else {
+    probe();
+  }
+}
+
 // ---- who is signed in
 
 // boot finds out who is signed in, and shows it.
@@ -243,6 +306,7 @@ function leave(why, problem) {
 // wipe removes everything private from the page, and makes answers that are
 // under way stale.
 function wipe() {
+  hush();
   clearTimeout(watching);
   if (byID("step-up").open) byID("step-up").close();
   for (const id of ["signed-in", "signed-out", "unknown"]) byID(id).hidden = true;
@@ -310,6 +374,7 @@ function showSession() {
   showTime("authenticated", authenticated_at);
   showLeft();
   watch();
+  listen();
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -362,12 +427,23 @@ async function loadPonies() {
   const { epoch } = state;
   const { ponies } = await call("GET", "/ponies");
   if (epoch !== state.epoch) return;
-  byID("ponies").replaceChildren(...ponies.map(ponyItem));
-  byID("no-ponies").hidden = ponies.length > 0;
+  for (const pony of ponies) showPony(pony);
+  byID("no-ponies").hidden = byID("ponies").childElementCount > 0;
+}
+
+// showPony adds a pony, unless it is there: it may come by an answer, by a list
+// and by the stream, in any order.
+function showPony(pony) {
+  byID("no-ponies").hidden = true;
+  for (const item of byID("ponies").children) {
+    if (item.dataset.id === pony.id) return;
+  }
+  byID("ponies").append(ponyItem(pony));
 }
 
 function ponyItem(pony) {
   const item = element("li", "");
+  item.dataset.id = pony.id;
   const text = element("span", pony.name);
   text.append(element("span", pony.breed, "quiet"));
   item.append(text);
@@ -377,8 +453,7 @@ function ponyItem(pony) {
 async function addPony(form) {
   const pony = await call("POST", "/ponies", { body: { name: byID("name").value, breed: byID("breed").value } });
   form.reset();
-  byID("ponies").append(ponyItem(pony));
-  byID("no-ponies").hidden = true;
+  showPony(pony);
   byID("name").focus();
   say(`${pony.name} has joined your herd.`);
 }
@@ -507,6 +582,7 @@ async function login() {
 }
 
 async function logout() {
+  hush(); // what ends now is no news
   try {
     await send("POST", `${auth}/web/logout`);
   } catch (err) {
@@ -565,6 +641,8 @@ for (const type of ["pointerdown", "keydown", "click", "input"]) {
 }
 setInterval(refreshIfDue, refreshEvery);
 setInterval(showLeft, 5000);
+setInterval(listen, 5000);
+document.addEventListener("visibilitychange", listen);
 
 // A page in the history keeps nothing, and asks anew when it comes back.
 addEventListener("pagehide", wipe);

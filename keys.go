@@ -1,0 +1,70 @@
+package remuda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
+)
+
+// Overlap is for how long a key has to go on verifying after another has taken
+// over, so that no token of these profiles is refused before its time: the longest
+// lifetime in use, and the leeway ([Config].Leeway) between clocks. [New] asks it of the ring; whoever changes a ring without a
+// manager sets [keyring.Config].Overlap to it.
+func Overlap(leeway time.Duration, profiles ...Profile) time.Duration {
+	return longestLife(profiles) + leeway
+}
+
+// prepareKeys gets keys for what the profiles sign with. A ring that cannot make
+// them is left to validate.
+func prepareKeys(ctx context.Context, cfg *Config) error {
+	if cfg.Keys == nil {
+		return nil
+	}
+	cfg.Keys.NeedOverlap(Overlap(cfg.Leeway, cfg.Profiles...))
+	var algs []codec.Algorithm
+	for i := range cfg.Profiles {
+		alg := cfg.Profiles[i].algorithm()
+		if alg != codec.Opaque && slices.Contains(algorithms[cfg.Profiles[i].Credential], alg) && !slices.Contains(algs, alg) {
+			algs = append(algs, alg)
+		}
+	}
+	err := cfg.Keys.Ensure(ctx, algs...)
+	if err == nil || errors.Is(err, keyring.ErrFixed) {
+		return nil
+	}
+	return fmt.Errorf("%w: the key ring: %w", ErrUnavailable, err)
+}
+
+// CompromiseKey kills a key that somebody else may have: what it has signed is
+// refused by this node when the call begins, and by the others within
+// Config.MaxStaleness where a profile has liveness LiveLog, else as soon as they
+// read the ring's source. Whoever holds nothing else signs in again. It returns
+// the errors of [keyring.Ring.Compromise], and [ErrUnavailable] if the log could
+// not be told: then the others learn it from the source.
+func (m *Manager) CompromiseKey(ctx context.Context, id string) error {
+	if err := m.ring.Compromise(ctx, id); err != nil {
+		return err
+	}
+	if m.revoked == nil {
+		return nil
+	}
+	now := m.clock.now()
+	return m.revoked.announce(ctx, store.Entry{
+		ID: newEntryID(), Scope: store.ScopeKey, Target: id,
+		Until: now.Add(m.longest), At: now, Reason: string(EndKeyCompromised),
+	})
+}
+
+// hearKey refuses a key that the log says is compromised, before the ring's source
+// has been read again.
+func (m *Manager) hearKey(e *store.Entry) {
+	if e.Scope == store.ScopeKey {
+		m.ring.Refuse(e.Target)
+	}
+}
