@@ -25,7 +25,7 @@ func bind(t testing.TB, m *remuda.Manager, g remuda.Grant) context.Context {
 	return ctx
 }
 
-func wantCause(t testing.TB, what string, ctx context.Context, want error) {
+func wantCause(ctx context.Context, t testing.TB, what string, want error) {
 	t.Helper()
 	if err := context.Cause(ctx); !errors.Is(err, want) || (err == nil) != (want == nil) {
 		t.Errorf("%s: cause %v, want %v", what, err, want)
@@ -72,12 +72,12 @@ func TestBindEnds(t *testing.T) {
 				tt.end(t, m[0], g.Session.ID)
 				settle()
 				for _, ctx := range []context.Context{here, there} {
-					wantCause(t, "ended", ctx, remuda.ErrSessionEnded)
+					wantCause(ctx, t, "ended", remuda.ErrSessionEnded)
 					if ended, ok := errors.AsType[*remuda.EndedError](context.Cause(ctx)); !ok || ended.Reason != tt.reason {
 						t.Errorf("cause %v", context.Cause(ctx))
 					}
 				}
-				wantCause(t, "another user's", other, nil)
+				wantCause(other, t, "another user's", nil)
 				s := g.Session
 				if _, _, err := m[1].Bind(t.Context(), &s); !errors.Is(err, remuda.ErrSessionEnded) {
 					t.Errorf("Bind afterwards: %v", err)
@@ -102,12 +102,12 @@ func TestBindOutlivesTokens(t *testing.T) {
 			if g, err = refresh(t, m[0], g); err != nil {
 				t.Fatal(err)
 			}
-			wantCause(t, "in use", ctx, nil)
+			wantCause(ctx, t, "in use", nil)
 		}
 		time.Sleep(29 * time.Minute)
-		wantCause(t, "idle for 29 minutes", ctx, nil)
+		wantCause(ctx, t, "idle for 29 minutes", nil)
 		time.Sleep(2 * time.Minute)
-		wantCause(t, "idle", ctx, remuda.ErrSessionExpired)
+		wantCause(ctx, t, "idle", remuda.ErrSessionExpired)
 	})
 }
 
@@ -129,9 +129,9 @@ func TestBindWhileCut(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
-				wantCause(t, "within the bound", ctx, nil)
+				wantCause(ctx, t, "within the bound", nil)
 				time.Sleep(2*time.Second + 500*time.Millisecond)
-				wantCause(t, "after the bound", ctx, want)
+				wantCause(ctx, t, "after the bound", want)
 			})
 		})
 	}
@@ -152,7 +152,7 @@ func TestBindStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second + time.Millisecond)
-		wantCause(t, "a second later", ctx, remuda.ErrSessionEnded)
+		wantCause(ctx, t, "a second later", remuda.ErrSessionEnded)
 	})
 }
 
@@ -170,7 +170,7 @@ func TestBindStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		cancel()
-		wantCause(t, "the connection is gone", ctx, context.Canceled)
+		wantCause(ctx, t, "the connection is gone", context.Canceled)
 		stop()
 		stop()
 	})

@@ -356,7 +356,7 @@ func (m *Manager) liveRecord(ctx context.Context, id SessionID) (*record, error)
 	}
 	r, err := openRecord(&row, m.ring)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, openFailed(err)
 	}
 	if err := m.checkLive(ctx, &r, m.clock.now()); err != nil {
 		return nil, err

@@ -2,9 +2,11 @@ package remuda
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/store"
 )
 
 // ExtendRequest exchanges a token for one that lives longer.
@@ -38,10 +40,31 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	}
 	idle, _ := p.lifetimes(r.Remember)
 	if !p.Recordless {
+		if r, err = m.freshClaims(ctx, p, r, now); err != nil {
+			return Grant{}, err
+		}
 		m.touches.note(r.ID, r.Gen, now, now.Add(idle))
 	}
 	r.LastSeen, r.IdleExpires = now, earlier(now.Add(idle), r.Expires)
 	return m.grant(p, r, now, p.accessExpires(r, now), false)
+}
+
+// freshClaims asks the application for the claims of a record that a token is to
+// be made of.
+func (m *Manager) freshClaims(ctx context.Context, p *profile, r *record, now time.Time) (*record, error) {
+	if m.source == nil || p.Credential == Opaque { // an opaque token carries none
+		return r, nil
+	}
+	r, err := m.change(ctx, r.ID, func(r *record) (bool, error) {
+		if !r.EndedAt.IsZero() {
+			return false, endedError(r.EndReason)
+		}
+		return m.renewClaims(ctx, p, r, now, p.accessExpires(r, now))
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrTokenInvalid
+	}
+	return r, err
 }
 
 // extendable returns the session of a token that is good and whose session lives.
@@ -84,7 +107,7 @@ func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key 
 	}
 	r, err := openRecord(row, m.ring)
 	if err != nil {
-		return nil, nil, unavailable(err)
+		return nil, nil, openFailed(err)
 	}
 	dead, err := m.revokedRecord(ctx, &r, key, now)
 	if dead {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,7 @@ func TestExtend(t *testing.T) {
 		m, s := nodes(t, 2, func(_ int, cfg *remuda.Config) { cfg.Profiles[2].Absolute = absolute })
 		settle()
 		g := start(t, m[0], "local")
-		if !g.Refresh.IsZero() || g.AccessExpires.Sub(time.Now()) > 30*time.Minute {
+		if !g.Refresh.IsZero() || time.Until(g.AccessExpires) > 30*time.Minute {
 			t.Errorf("grant %+v", g)
 		}
 		began := g.Session.StartedAt
@@ -251,4 +252,69 @@ func TestUserCacheSize(t *testing.T) {
 	if n := c.Len(); n > 1000 {
 		t.Errorf("%d users are kept", n)
 	}
+}
+
+// TestClassic: an opaque token that rolls, changes at a step-up, and keeps what a
+// visitor had put into the basket.
+func TestClassic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
+			p := remuda.Classic()
+			p.Transport = remuda.Bearer
+			cfg.Profiles = append(cfg.Profiles, p)
+		})
+		visitor, err := m[0].Start(t.Context(), remuda.StartRequest{Profile: "classic", Anonymous: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m[0].PatchData(t.Context(), visitor.Session.ID, remuda.DataPatch{"basket": []string{"oats"}}); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := authenticate(t, m[1], visitor); err != nil || !s.Anonymous() {
+			t.Fatalf("visitor: %+v, %v", s, err)
+		}
+		g, err := m[1].Start(t.Context(), remuda.StartRequest{Profile: "classic", Subject: "alice", Replaces: visitor.Session.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Session.ID == visitor.Session.ID || !strings.HasPrefix(g.Access.Reveal(), "rmd_at_") || !g.Refresh.IsZero() {
+			t.Errorf("grant %+v", g)
+		}
+		d, err := m[0].Data(t.Context(), g.Session.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if basket, ok, err := remuda.DataValue[[]string](d, "basket"); !ok || err != nil || len(basket) != 1 {
+			t.Errorf("basket %v, %v, %v", basket, ok, err)
+		}
+		_, err = authenticate(t, m[0], visitor)
+		wantErr(t, "the visitor's token", err, remuda.ErrSessionEnded)
+
+		// It rolls: 20 minutes and again 20 are longer than Idle.
+		for range 4 {
+			time.Sleep(20 * time.Minute)
+			if _, err := authenticate(t, m[0], g); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Minute) // until the note is written
+		}
+		next, err := m[0].StepUp(t.Context(), remuda.StepUpRequest{Session: g.Session.ID, AMR: []string{"pwd"}})
+		if err != nil || next.Access.Reveal() == g.Access.Reveal() {
+			t.Fatalf("step-up: %v, %v", next, err)
+		}
+		if _, err := authenticate(t, m[1], next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := authenticate(t, m[1], g); err != nil {
+			t.Errorf("a request on its way: %v", err)
+		}
+		time.Sleep(11 * time.Second)
+		_, err = authenticate(t, m[1], g)
+		wantErr(t, "the former token", err, remuda.ErrTokenInvalid)
+		if err := m[1].End(t.Context(), remuda.EndRequest{Session: g.Session.ID}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = authenticate(t, m[0], next)
+		wantErr(t, "after logout, on the other node", err, remuda.ErrSessionEnded)
+	})
 }

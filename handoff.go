@@ -114,7 +114,7 @@ func (h *handOff) seal() []byte {
 	b = append(b, h.parent[:]...)
 	b = append(b, h.secret[:]...)
 	b = append(b, h.state[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.minted.UnixMicro())) //nolint:gosec // read back the same way
+	b = binary.BigEndian.AppendUint64(b, uint64(h.minted.UnixMicro()))
 	return append(b, h.target...)
 }
 
@@ -258,7 +258,7 @@ func (m *Manager) findHandOff(ctx context.Context, c *codec.Claims, req *RedeemH
 	}
 	body, err := m.ring.Open(nil, item.Value, handOffKind, c.Session)
 	secret, state := sha256.Sum256(c.JTI[:]), sha256.Sum256([]byte(req.State))
-	refused := ""
+	var refused string
 	switch {
 	// The time is looked at again, since whoever can write to the store could
 	// have prolonged the item.

@@ -17,8 +17,11 @@ import (
 // lifetime in use, and the leeway ([Config].Leeway) between clocks. [New] asks it of the ring; whoever changes a ring without a
 // manager sets [keyring.Config].Overlap to it.
 func Overlap(leeway time.Duration, profiles ...Profile) time.Duration {
-	return longestLife(profiles) + leeway
+	return longestLife(profiles) + leeway + overlapMargin
 }
+
+// overlapMargin is for a node that reads of a rotation a little late.
+const overlapMargin = 10 * time.Second
 
 // prepareKeys gets keys for what the profiles sign with. A ring that cannot make
 // them is left to validate.

@@ -285,7 +285,7 @@ func (m *Manager) change(ctx context.Context, id SessionID, decide func(*record)
 		}
 		r, err := openRecord(&row, m.ring)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, openFailed(err)
 		}
 		write, err := decide(&r)
 		if err != nil || !write {

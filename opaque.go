@@ -55,7 +55,7 @@ func (m *Manager) opaqueRecord(ctx context.Context, c *codec.Claims, t Transport
 	}
 	r, err := openRecord(&row, m.ring)
 	if err != nil {
-		return nil, nil, unavailable(err)
+		return nil, nil, openFailed(err)
 	}
 	p := m.profiles[r.Profile]
 	switch {

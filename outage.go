@@ -148,7 +148,7 @@ func (l *lookups) look(ctx context.Context, f *look, p *profile, s *Session, t r
 		f.err = l.m.cutOff(ctx, &t, now)
 	}
 	if f.err != nil && !errors.Is(f.err, ErrUnavailable) {
-		l.ended.Set(s.ID, f.err)
+		_, _ = l.ended.Set(s.ID, f.err) // what was there is of no interest
 	}
 	close(f.done)
 }

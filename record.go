@@ -3,6 +3,7 @@ package remuda
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/remuda-go/remuda/keyring"
@@ -77,6 +78,15 @@ func openRecord(row *store.Record, ring *keyring.Ring) (record, error) {
 		return record{}, err
 	}
 	return r, nil
+}
+
+// openFailed says why a record does not open. One that was sealed under a key that
+// is dead never will; another may be of a key that this node is yet to read.
+func openFailed(err error) error {
+	if errors.Is(err, keyring.ErrDead) {
+		return fmt.Errorf("%w: %w", ErrSessionEnded, err)
+	}
+	return unavailable(err)
 }
 
 // columns is what can be known of a session without opening its blob.

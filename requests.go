@@ -8,9 +8,9 @@ type StartRequest struct {
 	// Anonymous begins a session of nobody, to keep data in until somebody signs
 	// in with Replaces. Subject is then empty.
 	Anonymous bool
-	Tenant  string // at most 255 bytes, likewise
-	ACR     string // at most 255 bytes
-	AMR     []string
+	Tenant    string // at most 255 bytes, likewise
+	ACR       string // at most 255 bytes
+	AMR       []string
 	// Claims go into every access token of the session: a map or a struct that
 	// marshals to a JSON object; a name that is, or folds to, a reserved one is
 	// an error. See [Claims] for reading them. Nil means none.

@@ -425,11 +425,11 @@ func TestEndSelected(t *testing.T) {
 		t.Run(fmt.Sprintf("%d ends %s", i, tt.want), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(began.Sub(time.Now()))
+				time.Sleep(time.Until(began))
 				m, _ := nodes(t, 2)
 				grants := map[string]remuda.Grant{}
 				for _, s := range sessions {
-					time.Sleep(began.Add(s.at).Sub(time.Now()))
+					time.Sleep(time.Until(began.Add(s.at)))
 					g, err := m[0].Start(t.Context(), s.req)
 					if err != nil {
 						t.Fatal(err)
@@ -463,7 +463,10 @@ func TestEndSelected(t *testing.T) {
 	}
 	m, _ := nodes(t, 1)
 	for _, bad := range []remuda.Selection{
-		{}, {Except: remuda.SessionID{1}}, {Before: began}, {Subject: "\n"},
+		{},
+		{Except: remuda.SessionID{1}},
+		{Before: began},
+		{Subject: "\n"},
 		{Everything: true, From: began, Before: began},
 	} {
 		_, err := m[0].EndSelected(t.Context(), remuda.EndSelectedRequest{Selection: bad})

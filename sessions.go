@@ -32,7 +32,7 @@ func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
 	}
 	r, err := openRecord(&row, m.ring)
 	if err != nil {
-		return Session{}, unavailable(err)
+		return Session{}, openFailed(err)
 	}
 	if row.Ended() {
 		return Session{}, endedError(r.EndReason)

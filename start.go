@@ -54,6 +54,11 @@ func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRe
 	}
 	m.emit(event.SessionStarted, r, req.Client, now, nil)
 	if !req.Replaces.IsZero() {
+		if !p.Recordless {
+			if err := m.moveData(ctx, req.Replaces, r.ID); err != nil {
+				return Grant{}, err
+			}
+		}
 		if err := m.End(ctx, EndRequest{Session: req.Replaces, Reason: EndReplaced, Client: req.Client}); err != nil {
 			return Grant{}, err
 		}

@@ -27,7 +27,7 @@ const (
 func Decisions() []Decision {
 	list := make([]Decision, decisions)
 	for i := range list {
-		list[i] = Decision(i) //nolint:gosec // there are few
+		list[i] = Decision(i)
 	}
 	return list
 }
@@ -58,7 +58,7 @@ type LogStats struct {
 func (m *Manager) Stats() Stats {
 	var s Stats
 	for i := range s.Decisions {
-		s.Decisions[i] = m.counters.total(Decision(i)) //nolint:gosec // there are few
+		s.Decisions[i] = m.counters.total(Decision(i))
 	}
 	if v := m.revoked; v != nil {
 		now := m.clock.own()

@@ -68,7 +68,7 @@ func (n *nodes) latency(u *user, node int) time.Duration {
 		return 0
 	}
 	begin, other := time.Now(), n.at(node, u)
-	for !ended(other.use(n.t.Context())) {
+	for !ended(other.ask(n.t.Context())) {
 		if time.Since(begin) > maxStaleness+patience {
 			n.t.Errorf("node %d never refuses", node)
 			break

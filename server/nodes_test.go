@@ -18,39 +18,35 @@ import (
 	"github.com/remuda-go/remuda/keyring"
 )
 
-// maxStaleness is nodesConfig's. A node that runs refuses an ended session after
-// milliseconds; tests wait for longer before they call it late, since the machine
-// that they run on may be busy.
-const maxStaleness = time.Second
+// maxStaleness is the default, which the demo has. A node that runs refuses an
+// ended session after milliseconds; tests have patience on top before they call it
+// late, since the machine that they run on may be busy.
+const (
+	maxStaleness = 2 * time.Second
+	patience     = 10 * time.Second
+)
 
-// nodesConfig is one of several servers on one folder.
-const nodesConfig = `
-listen: 127.0.0.1:0
-origins: [http://127.0.0.1:8080]
-data: %s
-max_staleness: 1s
-profiles:
-  api: {max_sessions: 0}
-login:
-  per_account: {every: 1ms, burst: 1000}
-  across_addresses: {every: 1ms, burst: 1000}
-  per_address: {every: 1ms, burst: 1000}
-`
-
-// nodes are three servers on one folder.
+// nodes are three servers on one folder. They are demos, since those have a route
+// that asks the store for nothing: GET /ponies lets a session through on its token
+// and what the node knows of the log, where GET /auth/session reads the record.
 type nodes struct {
 	t       testing.TB
-	config  string
+	folder  string
 	servers []*process
 }
 
 func threeNodes(t testing.TB) *nodes {
 	t.Helper()
-	n := &nodes{t: t, config: installed(t, nodesConfig)}
+	n := &nodes{t: t, folder: t.TempDir()}
 	for range 3 {
-		n.servers = append(n.servers, serve(t, "serve", "--config", n.config))
+		n.servers = append(n.servers, n.serve())
 	}
 	return n
+}
+
+func (n *nodes) serve() *process {
+	n.t.Helper()
+	return serve(n.t, "demo", "--listen", "127.0.0.1:0", "--data", n.folder, "--password", "a long password")
 }
 
 // at is a client that talks to one node.
@@ -74,7 +70,7 @@ func (n *nodes) login() *user {
 func (n *nodes) accept(u *user, which ...int) {
 	n.t.Helper()
 	for _, i := range which {
-		if err := n.at(i, u).use(n.t.Context()); err != nil {
+		if err := n.at(i, u).ask(n.t.Context()); err != nil {
 			n.t.Errorf("node %d: %v", i, err)
 		}
 	}
@@ -86,13 +82,13 @@ func (n *nodes) refuse(u *user, begin time.Time, which ...int) {
 	n.t.Helper()
 	for _, i := range which {
 		asked := n.at(i, u)
-		for err := asked.use(n.t.Context()); !ended(err); err = asked.use(n.t.Context()) {
+		for err := asked.ask(n.t.Context()); !ended(err); err = asked.ask(n.t.Context()) {
 			if time.Since(begin) > maxStaleness+patience {
 				n.t.Fatalf("node %d has not refused after %v: %v\n%s", i, time.Since(begin), err, n.servers[i].log)
 			}
 		}
 		n.t.Logf("node %d refuses within %v", i, time.Since(begin).Round(100*time.Microsecond))
-		if err := asked.use(n.t.Context()); !ended(err) {
+		if err := asked.ask(n.t.Context()); !ended(err) {
 			n.t.Errorf("node %d has refused, and then: %v", i, err)
 		}
 	}
@@ -102,6 +98,11 @@ func (n *nodes) refuse(u *user, begin time.Time, which ...int) {
 func ended(err error) bool {
 	refused, ok := errors.AsType[*refusedError](err)
 	return ok && refused.status == http.StatusUnauthorized && strings.Contains(refused.body, `"code":"session_ended"`)
+}
+
+// ask shows the access token where nothing but it and the log are looked at.
+func (u *user) ask(ctx context.Context) error {
+	return u.send(ctx, http.MethodGet, "/ponies", nil, http.Header{"Authorization": {"Bearer " + u.access}}, nil)
 }
 
 // logout ends the session, or with "?all=1" all sessions of its user.
@@ -180,7 +181,7 @@ func (n *nodes) together(u *user, node, times int) []error {
 	answers := make([]error, times)
 	var asking sync.WaitGroup
 	for i := range answers {
-		asking.Go(func() { answers[i] = n.at(node, u).use(n.t.Context()) })
+		asking.Go(func() { answers[i] = n.at(node, u).ask(n.t.Context()) })
 	}
 	asking.Wait()
 	return answers
@@ -219,9 +220,9 @@ func TestKilledInTheMiddleOfLogoutEverywhere(t *testing.T) {
 	for _, u := range sample {
 		n.refuse(u, begin, 0, 2)
 	}
-	n.servers[1] = serve(t, "serve", "--config", n.config)
+	n.servers[1] = n.serve()
 	for _, u := range sample {
-		if err := n.at(1, u).use(t.Context()); !ended(err) {
+		if err := n.at(1, u).ask(t.Context()); !ended(err) {
 			t.Errorf("after the restart: %v", err)
 		}
 	}
@@ -239,19 +240,18 @@ func TestKilledInTheMiddleOfLogoutEverywhere(t *testing.T) {
 // manager is a node in the test's own process.
 func (n *nodes) manager() *remuda.Manager {
 	n.t.Helper()
-	folder := filepath.Dir(n.config)
-	s, err := sqlitestore.Open(n.t.Context(), sqlitestore.Config{Path: filepath.Join(folder, "sessions.db")})
+	s, err := sqlitestore.Open(n.t.Context(), sqlitestore.Config{Path: filepath.Join(n.folder, "sessions.db")})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	ring, err := keyring.Load(filepath.Join(folder, "keys.json"))
+	ring, err := keyring.Load(filepath.Join(n.folder, "keys.json"))
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	api := remuda.API()
 	api.MaxSessions = 0
 	m, err := remuda.New(n.t.Context(), remuda.Config{
-		Store: s, Keys: ring, Issuer: "http://127.0.0.1:8080", Profiles: []remuda.Profile{api}, MaxStaleness: maxStaleness,
+		Store: s, Keys: ring, Issuer: "urn:remuda:demo", Profiles: []remuda.Profile{api}, MaxStaleness: maxStaleness,
 	})
 	if err != nil {
 		n.t.Fatal(err)

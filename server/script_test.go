@@ -36,9 +36,8 @@ func TestMain(m *testing.M) {
 //	start NAME ARGS...   run remuda ARGS; wait for the URL that it prints; set $URL
 //	stop NAME            interrupt it, and expect it to end well; NAME.out and
 //	                     NAME.log then hold what it printed and logged
-//	http [-wait] [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS
-//	                     send a request and expect a status, with -wait again
-//	                     and again until it comes; the body goes to
+//	http [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS
+//	                     send a request and expect a status; the body goes to
 //	                     stdout, the headers to stderr
 //	field VAR MEMBER     set $VAR to a JSON member of the last stdout
 //	nosecret KEYS FILE VALUE...   no secret of the ring in the file KEYS, no
@@ -170,7 +169,6 @@ func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
 type request struct {
 	method, url string
 	status      int
-	wait        bool
 	header      http.Header
 	body        string
 	jar         http.CookieJar
@@ -178,9 +176,6 @@ type request struct {
 
 func parseRequest(ts *testscript.TestScript, args []string) request {
 	r := request{header: http.Header{}}
-	if len(args) > 0 && args[0] == "-wait" {
-		r.wait, args = true, args[1:]
-	}
 	for len(args) > 3 {
 		switch args[0] {
 		case "-jar":
@@ -203,7 +198,7 @@ func parseRequest(ts *testscript.TestScript, args []string) request {
 		args = args[2:]
 	}
 	if len(args) != 3 {
-		ts.Fatalf("usage: http [-wait] [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS")
+		ts.Fatalf("usage: http [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS")
 	}
 	var err error
 	r.method, r.url = args[0], args[1]
@@ -217,27 +212,11 @@ func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("http takes no !")
 	}
 	want := parseRequest(ts, args)
-	status, header, body := want.send(ts)
-	for end := time.Now().Add(patience); want.wait && status != want.status && time.Now().Before(end); {
-		status, header, body = want.send(ts)
-	}
-	_, _ = ts.Stdout().Write(body)
-	ts.Check(header.Write(ts.Stderr()))
-	if status != want.status {
-		ts.Fatalf("%s %s: status %d, want %d:\n%s", want.method, want.url, status, want.status, body)
-	}
-}
-
-// patience is how long a test waits for what must come soon.
-const patience = 10 * time.Second
-
-// send sends the request once.
-func (want *request) send(ts *testscript.TestScript) (status int, header http.Header, body []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, want.method, want.url, strings.NewReader(want.body))
 	ts.Check(err)
-	req.Header = want.header.Clone()
+	req.Header = want.header
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Jar: want.jar, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -245,9 +224,13 @@ func (want *request) send(ts *testscript.TestScript) (status int, header http.He
 	}}
 	res, err := client.Do(req)
 	ts.Check(err)
-	body, err = io.ReadAll(res.Body)
+	body, err := io.ReadAll(res.Body)
 	ts.Check(errors.Join(err, res.Body.Close()))
-	return res.StatusCode, res.Header, body
+	_, _ = ts.Stdout().Write(body)
+	ts.Check(res.Header.Write(ts.Stderr()))
+	if res.StatusCode != want.status {
+		ts.Fatalf("%s %s: status %d, want %d:\n%s", want.method, want.url, res.StatusCode, want.status, body)
+	}
 }
 
 func cmdField(ts *testscript.TestScript, neg bool, args []string) {

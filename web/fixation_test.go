@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -276,7 +277,7 @@ func (s *site) everywhere(token string, id remuda.SessionID) map[string]request 
 	}
 	page := []string{"Origin: " + origin, "X-CSRF-Token: " + csrf}
 	body, _ := json.Marshal(map[string]string{"refresh_token": token})
-	with := func(header string) []string { return append(page[:len(page):len(page)], header) }
+	with := func(header string) []string { return append(slices.Clip(page), header) }
 	return map[string]request{
 		"session cookie": {"POST", "/hello", with("Cookie: __Host-session=" + token), ""},
 		"header":         {"POST", "/hello", []string{"Authorization: Bearer " + token}, ""},

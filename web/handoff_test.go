@@ -69,7 +69,7 @@ func (g *guest) do(method, path, body string, headers []string) *answer {
 	g.site.handler.ServeHTTP(rec, req)
 	a := &answer{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	_ = json.Unmarshal(rec.Body.Bytes(), &a.json)
-	for _, c := range rec.Result().Cookies() { //nolint:bodyclose // a recorder's
+	for _, c := range rec.Result().Cookies() {
 		if c.MaxAge < 0 {
 			delete(g.cookies, c.Name)
 		} else {
@@ -438,7 +438,8 @@ func TestHandOffStartReturns(t *testing.T) {
 	if strings.Contains(cookie, "Domain") || a.header.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("%v", a.header)
 	}
-	state := strings.Split(g.cookies[strings.Split(cookie, "=")[0]], ".")[0]
+	name, _, _ := strings.Cut(cookie, "=")
+	state, _, _ := strings.Cut(g.cookies[name], ".")
 	if len(state) < 26 || strings.Contains(a.header.Get("Location"), state) {
 		t.Errorf("the state %q, and the address %q", state, a.header.Get("Location"))
 	}

@@ -53,7 +53,7 @@ func logout(p profile) []Step {
 }
 
 func logoutElsewhere(p profile) []Step {
-	soon := time.Duration(revocation.DefaultMaxStaleness)
+	soon := revocation.DefaultMaxStaleness
 	if p.Liveness == remuda.LiveStore {
 		soon = 0
 	}

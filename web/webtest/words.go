@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/remuda-go/remuda"
@@ -99,10 +100,13 @@ func copied(client, of string) Step { return Step{Client: client, Copy: of} }
 
 func (st Step) after(d time.Duration) Step { st.After = d; return st }
 func (st Step) node(n int) Step            { st.Node = n; return st }
-func (st Step) has(parts ...string) Step   { st.Has = append(st.Has[:len(st.Has):len(st.Has)], parts...); return st }
-func (st Step) gets(what string) Step      { st.Gets = what; return st }
-func (st Step) events(names string) Step   { st.Events = names; return st }
-func (st Step) body(text string) Step      { st.Body = text; return st }
+func (st Step) has(parts ...string) Step {
+	st.Has = append(slices.Clip(st.Has), parts...)
+	return st
+}
+func (st Step) gets(what string) Step    { st.Gets = what; return st }
+func (st Step) events(names string) Step { st.Events = names; return st }
+func (st Step) body(text string) Step    { st.Body = text; return st }
 
 // action is what the client is to do next.
 func (st Step) action(a web.Action) Step { st.Action = a; return st }

@@ -96,8 +96,11 @@ func newDemo(t *testing.T) (*handoff.Demo, *accessLog) {
 	return d, log
 }
 
+// chromium is a running browser.
+type chromium struct{ ctx context.Context }
+
 // newBrowser starts Chromium once for the tests below t.
-func newBrowser(t *testing.T) context.Context {
+func newBrowser(t *testing.T) chromium {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("drives a browser")
@@ -118,7 +121,7 @@ func newBrowser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}
-	return ctx
+	return chromium{ctx}
 }
 
 // tab is one tab of a browser.
@@ -128,9 +131,9 @@ type tab struct {
 }
 
 // person opens a browser profile of their own.
-func person(t *testing.T, browser context.Context) *tab {
+func person(t *testing.T, browser chromium) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil { // no time-out: it would be the tab's
 		t.Fatal(err)

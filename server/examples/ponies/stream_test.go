@@ -196,14 +196,15 @@ func (c *client) session() remuda.SessionID {
 // out.
 func TestStreamsIdleOut(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, 0, slow)
+	s := newStack(t, 0, func(p *remuda.Profile) { p.Access = 25 * time.Minute })
 	c := s.cookie(t, "alice")
+	s.advance(20 * time.Minute)
 	f := c.feed()
 	conn, _, err := c.dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.advance(31 * time.Minute)
+	s.advance(11 * time.Minute) // idle for 31 of 30 minutes
 	if e := f.next(); e != `ended {"reason":"expired"}` {
 		t.Errorf("the last event is %q", e)
 	}
@@ -290,7 +291,7 @@ func TestSocketOrigin(t *testing.T) {
 	}
 	// Cookies beside a token do not count, good or bad.
 	both := clients["cookie"]
-	if _, res, _ := both.dial("Authorization: Bearer x", "Origin: https://evil.example"); res == nil || res.StatusCode != 401 {
+	if _, res, _ := both.dial("Authorization: Bearer x", "Origin: https://evil.example"); res == nil || res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a bad token beside a cookie: %v", res)
 	}
 	for _, path := range []string{"/ponies/events", "/ponies/live"} {

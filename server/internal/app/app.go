@@ -45,6 +45,7 @@ type App struct {
 	log      *slog.Logger
 	users    *directory.Directory
 	store    store.Store
+	ring     *keyring.Ring
 	manager  *remuda.Manager
 	web      *web.Handler
 	handler  http.Handler
@@ -122,24 +123,28 @@ func (a *App) openManager(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(func(context.Context) error { return a.store.Close() })
-	ring, err := openRing(ctx, &a.cfg, a.store)
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ring, wait, err := openRing(following, &a.cfg, a.store)
 	if err != nil {
+		stop()
 		return err
 	}
+	a.onClose(func(context.Context) error { stop(); wait(); return nil })
+	a.ring = ring
 	if a.manager, err = newManager(ctx, &a.cfg, a.store, ring, a.events.queue); err != nil {
 		return err
 	}
 	a.onClose(func(ctx context.Context) error { a.manager.Close(ctx); return nil })
-	return a.openWeb(ring)
+	return a.openWeb()
 }
 
-func (a *App) openWeb(ring *keyring.Ring) error {
+func (a *App) openWeb() error {
 	throttled, err := limit.New(a.users, a.cfg.Login)
 	if err != nil {
 		return fmt.Errorf("login: %w", err)
 	}
 	a.web, err = web.New(web.Config{
-		Manager: a.manager, Keys: ring, Authenticator: throttled,
+		Manager: a.manager, Keys: a.ring, Authenticator: throttled,
 		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Log: a.log,
 	})
 	return err

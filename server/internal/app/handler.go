@@ -1,11 +1,13 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/web"
@@ -44,12 +46,15 @@ func (a *App) routes(rest http.Handler) http.Handler {
 	prefix := a.web.Prefix()
 	livez := a.getOnly(http.HandlerFunc(ok))
 	readyz := a.getOnly(http.HandlerFunc(a.readyz))
+	keySet := web.KeySet(a.ring)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
 		case p == "/livez":
 			livez.ServeHTTP(w, r)
 		case p == "/readyz":
 			readyz.ServeHTTP(w, r)
+		case p == "/.well-known/jwks.json":
+			keySet.ServeHTTP(w, r)
 		case p == prefix || strings.HasPrefix(p, prefix+"/"):
 			a.web.ServeHTTP(w, r)
 		default:
@@ -80,9 +85,12 @@ func ok(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether requests should come here: the store answers, the clocks
-// agree, and the server is not about to stop.
+// agree, the keys can be read, and the server is not about to stop.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	err := a.manager.Ready(r.Context())
+	if stale := a.ring.Staleness(time.Now()); stale > ringPatience {
+		err = errors.Join(fmt.Errorf("%w: the keys were last read %v ago", remuda.ErrUnavailable, stale.Round(time.Second)), a.ring.Err())
+	}
 	select {
 	case <-a.stopping:
 		err = fmt.Errorf("%w: the server is stopping", remuda.ErrUnavailable)

@@ -119,7 +119,8 @@ func (a *App) openMetrics(ctx context.Context) error {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		managerCollector{a.manager}, a.events.counted, a.events.lost(), buildInfo(),
+		managerCollector{a.manager},
+		a.events.counted, a.events.lost(), buildInfo(),
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return err

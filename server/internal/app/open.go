@@ -38,6 +38,7 @@ func ensureFolder(path string) error { return os.MkdirAll(filepath.Dir(path), 0o
 // looks at sessions, or ends some, beside servers that run.
 type Sessions struct {
 	*remuda.Manager
+	Ring  *keyring.Ring // as it was read
 	store store.Store
 }
 
@@ -48,16 +49,16 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (*S
 	if _, err := os.Stat(cfg.Database); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	ring, err := loadRing(cfg)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("keys_file: there are no keys at %s", cfg.KeysFile) // not the database's absence
-	}
-	if err != nil {
-		return nil, err
-	}
 	s, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
+	}
+	ring, err := readRing(ctx, cfg, s, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("keys: there are none in %s", whereKeys(cfg)) // not the database's absence
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	own := *cfg
 	own.DiscardSessionsOfLostRing = false // that is a server's to do
@@ -68,7 +69,7 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (*S
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Sessions{Manager: m, store: s}, nil
+	return &Sessions{Manager: m, Ring: ring, store: s}, nil
 }
 
 // Close closes the manager and the database.
@@ -98,11 +99,4 @@ func newManager(ctx context.Context, cfg *config.Config, s store.Store, ring *ke
 		return nil, fmt.Errorf("%w: the database is %s, the keys are %s", err, cfg.Database, whereKeys(cfg))
 	}
 	return m, err
-}
-
-func whereKeys(cfg *config.Config) string {
-	if !cfg.Keys.IsZero() {
-		return "those of the setting keys"
-	}
-	return cfg.KeysFile
 }

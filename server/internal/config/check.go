@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/web"
 )
 
@@ -28,7 +29,7 @@ func (l *loader) check(c *Config, offline bool) {
 		{true, []string{"listen", "metrics_listen"}, l.checkMetrics},
 		{true, []string{"origins"}, l.checkOrigins},
 		{true, []string{"listen", "origins", "tls", "behind_proxy", "trusted_proxies"}, l.checkTransport},
-		{false, []string{"keys", "keys_file"}, l.checkKeys},
+		{false, []string{"keys", "keys_file", "keys_in", "keys_master", "keys_rotate"}, l.checkKeys},
 		{false, []string{"profiles.web"}, func(c *Config) { l.checkProfile(c, &c.Web) }},
 		{false, []string{"profiles.api"}, func(c *Config) { l.checkProfile(c, &c.API) }},
 		{false, []string{"origins", "issuer"}, l.checkIssuer},
@@ -165,8 +166,22 @@ func (l *loader) checkTransport(c *Config) {
 }
 
 func (l *loader) checkKeys(c *Config) {
+	if o := l.origins["keys_master"]; o.File != "" {
+		l.found.add("keys_master", o, "does not belong in this file; set REMUDA_KEYS_MASTER or REMUDA_KEYS_MASTER_FILE")
+	} else if _, err := keyring.ParseMaster(c.KeysMaster.Reveal()); err != nil && !c.KeysMaster.IsZero() {
+		l.complain("keys_master", "is not a master key: make one with 'remuda keys master'")
+	}
+	if c.KeysIn == KeysInDatabase && c.KeysMaster.IsZero() {
+		l.complain("keys_in", "%q needs keys_master, or whoever reads the database could make tokens", KeysInDatabase)
+	}
+	if c.KeysRotate != 0 && c.KeysRotate < day {
+		l.complain("keys_rotate", "is %s; it must be at least a day, or 0 for never", FormatDuration(c.KeysRotate))
+	}
 	if c.Keys.IsZero() {
 		return
+	}
+	if c.KeysIn == KeysInDatabase {
+		l.complain("keys", "is set, and keys_in too; set one of the two")
 	}
 	if o := l.origins["keys"]; o.File != "" {
 		l.found.add("keys", o, "does not belong in this file; set REMUDA_KEYS, or keys_file")

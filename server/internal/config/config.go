@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/web/limit"
 )
@@ -28,6 +29,10 @@ type Config struct {
 	KeysFile string // the key ring; made at the first start
 	Keys     Secret // the key ring itself, instead of a file
 
+	KeysIn     string        // KeysInFile or KeysInDatabase
+	KeysMaster Secret        // seals the ring where it is kept; see keyring.ParseMaster
+	KeysRotate time.Duration // how long a key signs; zero: until somebody rotates it
+
 	TLS            TLS
 	BehindProxy    bool
 	TrustedProxies []netip.Prefix
@@ -44,6 +49,12 @@ type Config struct {
 	// one than the database's, instead of refusing to start.
 	DiscardSessionsOfLostRing bool
 }
+
+// Where the key ring is kept.
+const (
+	KeysInFile     = "file"
+	KeysInDatabase = "database"
+)
 
 // TLS names the files of a certificate; both or neither.
 type TLS struct {
@@ -80,7 +91,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 // Default returns what applies where nothing is set. Origins have no default.
 func Default() Config {
 	web, api := remuda.Web(), remuda.API()
-	web.Outage, api.Outage = remuda.OutageCheck, remuda.OutageCheck
+	for _, p := range []*remuda.Profile{&web, &api} {
+		p.Outage, p.Algorithm = remuda.OutageCheck, codec.HS256
+	}
 	return Config{
 		Listen: "127.0.0.1:8080",
 		Data:   "remuda-data",
@@ -93,7 +106,9 @@ func Default() Config {
 		},
 		Log:          Log{Level: slog.LevelInfo, Format: "text"},
 		MaxStaleness: revocation.DefaultMaxStaleness,
-		Retention:    30 * 24 * time.Hour,
+		Retention:    30 * day,
+		KeysIn:       KeysInFile,
+		KeysRotate:   30 * day,
 	}
 }
 
@@ -105,6 +120,12 @@ func (c *Config) Derive() {
 	}{{&c.Database, "sessions.db"}, {&c.Users, "users.db"}, {&c.KeysFile, "keys.json"}} {
 		if *f.path == "" {
 			*f.path = filepath.Join(c.Data, f.name)
+		}
+	}
+	for _, p := range []*remuda.Profile{&c.Web, &c.API} {
+		p.Credential = remuda.JWT
+		if p.Algorithm == codec.V4Local || p.Algorithm == codec.V4Public {
+			p.Credential = remuda.PASETO
 		}
 	}
 	if c.Issuer == "" && len(c.Origins) > 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
 )
 
 // Setting is one thing that can be set.
@@ -224,6 +225,10 @@ func FormatDuration(d time.Duration) string {
 		}
 	}
 	return s
+}
+
+var algorithms = []option[codec.Algorithm]{
+	{"HS256", codec.HS256}, {"EdDSA", codec.EdDSA}, {"ES256", codec.ES256}, {"v4.local", codec.V4Local}, {"v4.public", codec.V4Public},
 }
 
 var livenesses = []option[remuda.Liveness]{{"log", remuda.LiveLog}, {"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/web/limit"
 )
 
@@ -38,6 +39,10 @@ func serverSettings() []Setting {
 		{Name: "users", kind: text(func(c *Config) *string { return &c.Users })},
 		{Name: "keys_file", kind: text(func(c *Config) *string { return &c.KeysFile })},
 		{Name: "keys", kind: secret(func(c *Config) *Secret { return &c.Keys })},
+		{Name: "keys_in", kind: choice(func(c *Config) *string { return &c.KeysIn },
+			option[string]{KeysInFile, KeysInFile}, option[string]{KeysInDatabase, KeysInDatabase})},
+		{Name: "keys_master", kind: secret(func(c *Config) *Secret { return &c.KeysMaster })},
+		{Name: "keys_rotate", kind: duration(func(c *Config) *time.Duration { return &c.KeysRotate })},
 		{Name: "tls.cert", kind: text(func(c *Config) *string { return &c.TLS.Cert })},
 		{Name: "tls.key", kind: text(func(c *Config) *string { return &c.TLS.Key })},
 		{Name: "behind_proxy", kind: boolean(func(c *Config) *bool { return &c.BehindProxy })},
@@ -92,6 +97,7 @@ func profileSettings(prefix string, at func(*Config) *remuda.Profile) []Setting 
 			option[remuda.LimitPolicy]{"oldest_out", remuda.LimitOldestOut}, option[remuda.LimitPolicy]{"refuse", remuda.LimitRefuse})},
 		span("step_up", func(p *remuda.Profile) *time.Duration { return &p.StepUp }),
 		{Name: prefix + "audience", kind: text(func(c *Config) *string { return &at(c).Audience })},
+		{Name: prefix + "algorithm", kind: choice(func(c *Config) *codec.Algorithm { return &at(c).Algorithm }, algorithms...)},
 		{Name: prefix + "liveness", kind: choice(func(c *Config) *remuda.Liveness { return &at(c).Liveness }, livenesses...)},
 		{Name: prefix + "outage", kind: choice(func(c *Config) *remuda.OutagePolicy { return &at(c).Outage }, outages...)},
 	}, rotationSettings(prefix+"rotation.", func(c *Config) *remuda.Rotation { return &at(c).Rotation })...)
