@@ -12,8 +12,9 @@
 //
 // A [Profile] is the policy for one kind of client, on four axes: what the
 // client holds ([Credential]), how it travels ([Transport]), how it is renewed
-// ([Renewal]) and who is asked whether it lives ([Liveness]). [Web] and [API]
-// are ready to use.
+// ([Renewal]) and who is asked whether it lives ([Liveness]). [Web], [API],
+// [Classic], [Stateless] and [Local] are ready to use; some of them hold one token
+// instead of a pair, or keep no record.
 //
 // A [Manager] does everything. It knows nothing of HTTP; package web does. It
 // knows no users: the application proves who somebody is and calls
@@ -27,11 +28,13 @@
 //   - A stolen refresh token ends its session once both parties have used it.
 //   - Tabs that refresh at once, lost answers and crashes sign nobody out.
 //   - What is stored works as no token: seeds are sealed under the key ring.
-//   - A session that has ended never comes back.
+//   - A session that has ended never comes back. With liveness log its tokens
+//     are refused on every node within [Config].MaxStaleness, although no node
+//     asks anybody; with liveness store at once.
 //
 // What is not: whoever runs code in the user's browser can act while the page is
-// open, and whoever holds a stolen access token can use it for the minutes that
-// it lives (with liveness store: until the session ends).
+// open, and whoever holds a stolen access token can use it until it expires or
+// the session ends.
 //
 // # Lifetimes
 //

@@ -98,6 +98,11 @@ func Example_revocation() {
 	defer users.Close()
 	fmt.Println(users.Get(ctx, s.Tenant, s.Subject))
 
+	if kept, err := putAside(ctx, m, s, cart{Items: []string{"oats"}}); err != nil || len(kept.Items) != 1 {
+		panic(err)
+	}
+	_ = withPlan(remuda.Config{})
+
 	w := &firstWrite{ResponseRecorder: httptest.NewRecorder(), written: make(chan struct{})}
 	done := make(chan struct{})
 	go func() {
@@ -115,4 +120,22 @@ func Example_revocation() {
 	// {Alice} <nil>
 	// hello alice
 	// the end: remuda: session ended: logout
+}
+
+type cart struct{ Items []string }
+
+// putAside keeps a cart in the data of a session and reads it again.
+func putAside(ctx context.Context, manager *remuda.Manager, session *remuda.Session, c cart) (cart, error) {
+	d, err := manager.PatchData(ctx, session.ID, remuda.DataPatch{"cart": c, "coupon": nil})
+	if err != nil {
+		return cart{}, err
+	}
+	kept, _, err := remuda.DataValue[cart](d, "cart")
+	return kept, err
+}
+
+// withPlan puts two values of a session's data into its claims.
+func withPlan(cfg remuda.Config) remuda.Config {
+	cfg.ClaimsSource = remuda.ClaimsFromData("_plan", "_roles")
+	return cfg
 }

@@ -118,18 +118,77 @@ func jsonLines(t *testing.T, text string) []map[string]any {
 	return list
 }
 
-// Every Go snippet of the README is part of a program that is run as a test.
-func TestReadmeSnippets(t *testing.T) {
+// Every Go snippet of a document stands, but for its indentation, in a program
+// that is run as a test, or in an example that is compiled.
+func TestSnippets(t *testing.T) {
 	t.Parallel()
-	program, err := os.ReadFile("../example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, block := range blocks(t, "../README.md", "go") {
-		if !strings.Contains(string(program), block) {
-			t.Errorf("not in example_test.go:\n%s", block)
+	programs := trimmed(readAll(t, "../*_test.go", "../web/*_test.go", "examples/*/*.go"))
+	for _, file := range documents(t) {
+		for _, block := range blocks(t, file, "go") {
+			if !strings.Contains(programs, trimmed(block)) {
+				t.Errorf("%s: in no program:\n%s", file, block)
+			}
 		}
 	}
+}
+
+// Every command of a document but the README's, which are tried above, is run by
+// a script.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	scripts := readAll(t, "testdata/script/*.txtar")
+	for _, file := range documents(t) {
+		if file == "../README.md" || file == "../CONTRIBUTING.md" {
+			continue
+		}
+		for _, block := range blocks(t, file, "sh") {
+			for command := range strings.Lines(block) {
+				if !strings.Contains(scripts, strings.TrimSpace(command)) {
+					t.Errorf("%s: in no script: %s", file, command)
+				}
+			}
+		}
+	}
+}
+
+// documents are all that people read.
+func documents(t *testing.T) []string {
+	t.Helper()
+	return glob(t, "../*.md", "../docs/*.md", "../docs/*/*.md")
+}
+
+func glob(t *testing.T, patterns ...string) (files []string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	return files
+}
+
+func readAll(t *testing.T, patterns ...string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, file := range glob(t, patterns...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// trimmed takes the indentation off.
+func trimmed(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String()
 }
 
 var (
@@ -140,15 +199,7 @@ var (
 // No document points to a file that is not there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	var files []string
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/*/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, found...)
-	}
-	for _, file := range files {
+	for _, file := range documents(t) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

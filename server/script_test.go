@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 //	start NAME ARGS...   run remuda ARGS; wait for the URL that it prints; set $URL
 //	stop NAME            interrupt it, and expect it to end well; NAME.out and
 //	                     NAME.log then hold what it printed and logged
-//	http [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS
-//	                     send a request and expect a status; the body goes to
-//	                     stdout, the headers to stderr
+//	http [-until] [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS
+//	                     send a request and expect a status, or ask -until it
+//	                     comes; the body goes to stdout, the headers to stderr
 //	field VAR MEMBER     set $VAR to a JSON member of the last stdout
 //	nosecret KEYS FILE VALUE...   no secret of the ring in the file KEYS, no
 //	                     cookie of a jar and no part of a value stands in FILE
@@ -172,12 +172,17 @@ type request struct {
 	header      http.Header
 	body        string
 	jar         http.CookieJar
+	until       bool // asks again as long as the status is another, for 30 seconds
 }
 
 func parseRequest(ts *testscript.TestScript, args []string) request {
 	r := request{header: http.Header{}}
 	for len(args) > 3 {
 		switch args[0] {
+		case "-until":
+			r.until = true
+			args = args[1:]
+			continue
 		case "-jar":
 			jars := stateOf(ts).jars
 			if jars[args[1]] == nil {
@@ -198,7 +203,7 @@ func parseRequest(ts *testscript.TestScript, args []string) request {
 		args = args[2:]
 	}
 	if len(args) != 3 {
-		ts.Fatalf("usage: http [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS")
+		ts.Fatalf("usage: http [-until] [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS")
 	}
 	var err error
 	r.method, r.url = args[0], args[1]
@@ -214,23 +219,31 @@ func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	want := parseRequest(ts, args)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, want.method, want.url, strings.NewReader(want.body))
+	res, body := want.send(ctx, ts)
+	for want.until && res.StatusCode != want.status {
+		res, body = want.send(ctx, ts) // fails when ctx ends
+	}
+	_, _ = ts.Stdout().Write(body)
+	ts.Check(res.Header.Write(ts.Stderr()))
+	if res.StatusCode != want.status {
+		ts.Fatalf("%s %s: status %d, want %d:\n%s", want.method, want.url, res.StatusCode, want.status, body)
+	}
+}
+
+func (r *request) send(ctx context.Context, ts *testscript.TestScript) (*http.Response, []byte) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, strings.NewReader(r.body))
 	ts.Check(err)
-	req.Header = want.header
+	req.Header = r.header
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Jar: want.jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := &http.Client{Transport: transport, Jar: r.jar, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	res, err := client.Do(req)
 	ts.Check(err)
 	body, err := io.ReadAll(res.Body)
 	ts.Check(errors.Join(err, res.Body.Close()))
-	_, _ = ts.Stdout().Write(body)
-	ts.Check(res.Header.Write(ts.Stderr()))
-	if res.StatusCode != want.status {
-		ts.Fatalf("%s %s: status %d, want %d:\n%s", want.method, want.url, res.StatusCode, want.status, body)
-	}
+	return res, body
 }
 
 func cmdField(ts *testscript.TestScript, neg bool, args []string) {

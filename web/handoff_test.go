@@ -251,6 +251,7 @@ func TestHandOffRedeemRefused(t *testing.T) {
 		{"an origin that is not listed", own, with("Origin: https://evil.example"), body, "csrf_failed"},
 		{"an opaque origin", own, with("Origin: null"), body, "csrf_failed"},
 		{"another origin that is listed", own, append(without("Sec-Fetch-Site"), "Origin: https://www.shop.example")[1:], body, "csrf_failed"},
+		{"another origin that is listed, as browsers say it", own, append(without("Origin"), "Origin: https://www.shop.example", "Sec-Fetch-Site: cross-site")[1:], body, "csrf_failed"},
 		{"no origin", own, without("Origin"), body, "csrf_failed"},
 		{"a state without a path", map[string]string{name: strings.Split(value, ".")[0]}, fetches, body, "token_invalid"},
 		{"a path that leaves", map[string]string{name: strings.Split(value, ".")[0] + "." + base64.RawURLEncoding.EncodeToString([]byte("//evil.example"))}, fetches, body, "token_invalid"},
@@ -362,7 +363,7 @@ func TestHandOffSignedInWithoutRecord(t *testing.T) {
 	t.Parallel()
 	from, to := twoSites(t, func(c *remuda.Config, w *web.Config) {
 		p := remuda.Local()
-		p.Credential = remuda.JWT
+		p.Credential, p.Liveness = remuda.JWT, remuda.LiveExpiry
 		c.Profiles = append(c.Profiles, p)
 		w.WebProfiles, w.HandOff.Profile = []string{p.Name}, "web"
 	})

@@ -126,7 +126,7 @@ func interleave(a, b int, begun []bool, f func([]bool)) {
 // once leaves out what may happen or not, by the order.
 func once(events, without string) string {
 	var kept []string
-	for _, e := range strings.FieldsSeq(events) {
+	for e := range strings.FieldsSeq(events) {
 		if e != without {
 			kept = append(kept, e)
 		}

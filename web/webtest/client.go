@@ -139,7 +139,7 @@ func (c *Client) asBrowser(req *http.Request, r Request) {
 }
 
 // asApp shows the refresh token to the refresh endpoint, and the other one
-// everywhere else. An app sends what an honest browser would, too, to no avail.
+// everywhere else but at login.
 func (c *Client) asApp(req *http.Request) {
 	req.Header.Set("User-Agent", "Ponies/1.0 (Linux)")
 	token := c.Tokens[SessionCookie]
