@@ -18,7 +18,9 @@ type Config struct {
 	// Issuer is the iss claim: an absolute URL or another name of at most 255
 	// bytes that no other issuer with the same keys has. Required.
 	Issuer string
-	// Profiles are the kinds of clients. At least one; names are unique.
+	// Profiles are the kinds of clients. At least one; names are unique. All
+	// managers over one store list the same, since from the longest lifetime they
+	// know for how long an entry of the revocation log can matter.
 	Profiles []Profile
 	// Events receives what happened. Nil means nobody.
 	Events event.Sink
