@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/remuda-go/remuda/store"
@@ -36,7 +37,7 @@ type binding struct {
 	p       *profile
 	session Session // a copy
 	cancel  context.CancelCauseFunc
-	due     time.Time // when its deadlines are to be looked at
+	due     atomic.Int64 // when its deadlines are to be looked at, in Unix microseconds
 }
 
 // Bind returns a context that ends when the session does, for what outlives a
@@ -175,7 +176,7 @@ func (m *Manager) watchBindings() {
 func (m *Manager) review(ctx context.Context, b *binding, first bool) error {
 	own := m.clock.own()
 	now := m.clock.at(own)
-	ask := first || !now.Before(b.due)
+	ask := first || now.UnixMicro() >= b.due.Load()
 	switch b.p.Liveness {
 	case LiveStore:
 		ask = true
@@ -197,8 +198,7 @@ func (m *Manager) review(ctx context.Context, b *binding, first bool) error {
 	case LiveExpiry:
 	}
 	if b.p.Recordless {
-		b.due = b.p.ends(b.session.StartedAt)
-		if !now.Before(b.due) {
+		if !now.Before(b.p.ends(b.session.StartedAt)) {
 			return ErrSessionExpired
 		}
 		return nil
@@ -228,6 +228,6 @@ func (m *Manager) reread(ctx context.Context, b *binding) error {
 	if _, over := st.expired(m.clock.now()); over {
 		return ErrSessionExpired
 	}
-	b.due = earlier(st.Expires, st.IdleExpires)
+	b.due.Store(earlier(st.Expires, st.IdleExpires).UnixMicro())
 	return nil
 }

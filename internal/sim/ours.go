@@ -58,6 +58,7 @@ func (o *ours) boot(n *node) error {
 		s = clocked{n.link}
 	}
 	p := remuda.API()
+	p.Liveness = remuda.LiveStore      // a replica that lags is what is played here
 	p.Access, p.Jitter = accessLife, 0 // by the default jitter a run would depend on random seeds
 	m, err := remuda.New(o.ctx, remuda.Config{
 		Store: s, Keys: o.ring, Issuer: "https://sim.example", Profiles: []remuda.Profile{p},
