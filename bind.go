@@ -30,6 +30,7 @@ const bindEvery = time.Second
 type bindings struct {
 	mu       sync.Mutex
 	sessions map[SessionID]map[*binding]struct{}
+	watched  bool // a goroutine looks at them
 }
 
 // binding is one bound context.
@@ -62,7 +63,9 @@ func (m *Manager) Bind(ctx context.Context, s *Session) (bound context.Context, 
 	}
 	bound, cancel := context.WithCancelCause(ctx)
 	b := &binding{p: p, session: *s, cancel: cancel}
-	m.bindings.add(b) // before looking, so that an end in between is not missed
+	if m.bindings.add(b) { // before looking, so that an end in between is not missed
+		m.background.Go(m.watchBindings)
+	}
 	stop = func() {
 		m.bindings.remove(b)
 		cancel(context.Canceled)
@@ -74,7 +77,8 @@ func (m *Manager) Bind(ctx context.Context, s *Session) (bound context.Context, 
 	return bound, stop, nil
 }
 
-func (bs *bindings) add(b *binding) {
+// add adds a context, and reports whether somebody must begin to watch.
+func (bs *bindings) add(b *binding) (watch bool) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	if bs.sessions == nil {
@@ -86,6 +90,9 @@ func (bs *bindings) add(b *binding) {
 		bs.sessions[b.session.ID] = of
 	}
 	of[b] = struct{}{}
+	watch = !bs.watched
+	bs.watched = true
+	return watch
 }
 
 func (bs *bindings) remove(b *binding) {
@@ -133,9 +140,11 @@ func (bs *bindings) hear(e *store.Entry) {
 	}
 }
 
+// all returns all contexts. If there are none, nobody watches from now on.
 func (bs *bindings) all() []*binding {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
+	bs.watched = len(bs.sessions) > 0
 	var list []*binding
 	for _, of := range bs.sessions {
 		for b := range of {
@@ -145,30 +154,28 @@ func (bs *bindings) all() []*binding {
 	return list
 }
 
-// watchBindings ends bound contexts until the manager is closed.
+// watchBindings looks at all bound contexts until none is left or the manager is
+// closed.
 func (m *Manager) watchBindings() {
-	remove := func() {}
-	if m.revoked != nil {
-		remove = m.revoked.listeners.add(m.bindings.hear)
-	}
-	m.background.Go(func() {
-		defer remove()
-		tick := time.NewTicker(bindEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-m.running.Done():
+	tick := time.NewTicker(bindEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-m.running.Done():
+			return
+		case <-tick.C:
+			list := m.bindings.all()
+			if list == nil {
 				return
-			case <-tick.C:
-				for _, b := range m.bindings.all() {
-					if err := m.review(m.running, b, false); err != nil {
-						m.bindings.remove(b)
-						b.cancel(err)
-					}
+			}
+			for _, b := range list {
+				if err := m.review(m.running, b, false); err != nil {
+					m.bindings.remove(b)
+					b.cancel(err)
 				}
 			}
 		}
-	})
+	}
 }
 
 // review decides whether a bound session still lives. It reads the record at

@@ -34,7 +34,7 @@ type Manager struct {
 	clock    *clock
 	touches  *toucher
 	revoked  *revoker // nil if no profile has liveness LiveLog
-	lookups  *lookups
+	lookups  *lookups // nil like revoked
 	bindings bindings
 	counters counters
 	gate     gate
@@ -102,15 +102,15 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	}
 	m.items, _ = cfg.Store.(store.Items)
 	m.source = cfg.ClaimsSource
-	m.lookups = newLookups(m)
 	m.running, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, pr := range cfg.Profiles {
 		m.profiles[pr.Name] = newProfile(pr, cfg.Issuer)
 	}
 	if m.revoked != nil {
+		m.lookups = newLookups(m)
 		m.revoked.listeners.add(m.hearKey)
+		m.revoked.listeners.add(m.bindings.hear)
 	}
-	m.watchBindings()
 	return m, nil
 }
 
@@ -195,8 +195,8 @@ func (m *Manager) Close(ctx context.Context) {
 	m.touches.close(ctx)
 	if m.revoked != nil {
 		m.revoked.close(ctx)
+		m.lookups.close()
 	}
-	m.lookups.close()
 	m.clock.close()
 }
 

@@ -78,6 +78,11 @@ func (e *env) play(logs []store.Log) *traffic {
 			if err := t.append(ctx, l, 1+(i+j)%3); err != nil {
 				return err
 			}
+			if j%2 == 0 { // the followers are slow: let them be in the middle of it
+				if err := pause(ctx, rand.N(2*time.Millisecond)); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
