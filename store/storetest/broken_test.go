@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -45,9 +44,7 @@ func newBroken(b bug) *brokenStore {
 func (s *brokenStore) gap(b bug) {
 	if s.bug == b {
 		s.mu.Unlock()
-		for range 5 {
-			runtime.Gosched()
-		}
+		time.Sleep(50 * time.Microsecond)
 		s.mu.Lock()
 	}
 }
