@@ -139,7 +139,7 @@ func (s *brokenStore) settle(e store.Entry) {
 	if s.bug == "settled entries live on" {
 		return
 	}
-	for ids := []byte(e.Target); len(ids) > 0; ids = ids[16:] {
+	for ids := []byte(e.Target); len(ids) >= 16; ids = ids[16:] {
 		for i := range s.log.entries {
 			x := &s.log.entries[i]
 			meant := x.Scope == store.ScopeSession && x.Target == string(ids[:16]) ||
