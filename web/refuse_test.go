@@ -289,8 +289,48 @@ func TestConfigListsEveryProblem(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close(t.Context()) })
-	_, err = web.New(web.Config{Manager: m, Keys: ring, Authenticator: passwords{}, Origins: []string{"https://a.example", "http://localhost"}})
+	_, err = web.New(web.Config{
+		Manager: m, Keys: ring, Authenticator: passwords{}, Origins: []string{"https://a.example", "http://localhost"},
+		TokenProfiles: []string{"api"},
+	})
 	if err == nil || !strings.Contains(err.Error(), `no profile "api"`) || !strings.Contains(err.Error(), "mixed") {
 		t.Errorf("%v", err)
+	}
+	m, err = remuda.New(t.Context(), remuda.Config{Store: memstore.New(), Keys: ring, Issuer: "x", Profiles: []remuda.Profile{remuda.Classic()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close(t.Context()) })
+	_, err = web.New(web.Config{Manager: m, Keys: ring, Authenticator: passwords{}, Origins: []string{"https://a.example"}})
+	if err == nil || !strings.Contains(err.Error(), "no profile is offered") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A login for which no profile is offered is not there.
+func TestLoginWithoutProfile(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := remuda.New(t.Context(), remuda.Config{Store: memstore.New(), Keys: ring, Issuer: "x", Profiles: []remuda.Profile{remuda.Classic()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close(t.Context()) })
+	h, err := web.New(web.Config{
+		Manager: m, Keys: ring, Authenticator: passwords{}, Origins: []string{"https://a.example"},
+		WebProfiles: []string{"classic"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/auth/web/login": http.StatusForbidden, "/auth/token/login": http.StatusNotFound} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("{}")))
+		if w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }

@@ -33,8 +33,9 @@ type Config struct {
 	// Prefix is where the endpoints are; empty means "/auth".
 	Prefix string
 	// WebProfiles and TokenProfiles are the profiles that a client may ask for
-	// at web/login and token/login; the first is the default. Empty means
-	// "web" and "api".
+	// at web/login and token/login; the first is the default. Empty means "web"
+	// and "api" where the manager has them. Where there is none, there is no such
+	// login.
 	WebProfiles, TokenProfiles []string
 	// HandOff says from and to which other sites users come and go signed in. The
 	// zero value means none.
@@ -93,8 +94,8 @@ func New(cfg Config) (*Handler, error) {
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
 		events: cfg.Events, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
-			remuda.Cookie: orDefault(cfg.WebProfiles, "web"),
-			remuda.Bearer: orDefault(cfg.TokenProfiles, "api"),
+			remuda.Cookie: offered(cfg.Manager, cfg.WebProfiles, "web"),
+			remuda.Bearer: offered(cfg.Manager, cfg.TokenProfiles, "api"),
 		},
 	}
 	if h.handOff, err = newHandOff(&cfg.HandOff, h.profiles[remuda.Cookie]); err != nil {
@@ -115,15 +116,23 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-func orDefault(names []string, name string) []string {
-	if len(names) == 0 {
-		return []string{name}
+// offered returns the named profiles or, where none is named, the usual one if
+// there is such a profile.
+func offered(m *remuda.Manager, names []string, usual string) []string {
+	if len(names) > 0 || m == nil {
+		return names
 	}
-	return names
+	if _, ok := m.Profile(usual); !ok {
+		return nil
+	}
+	return []string{usual}
 }
 
 func (h *Handler) checkProfiles() []error {
 	var problems []error
+	if len(h.profiles[remuda.Cookie])+len(h.profiles[remuda.Bearer]) == 0 {
+		problems = append(problems, errors.New("web: no profile is offered: name WebProfiles or TokenProfiles"))
+	}
 	for transport, names := range h.profiles {
 		for _, name := range names {
 			p, ok := h.manager.Profile(name)
@@ -140,12 +149,10 @@ func (h *Handler) checkProfiles() []error {
 
 // endpoints lists what is served, by path under the prefix.
 func (h *Handler) endpoints() map[string]route {
-	return map[string]route{
-		"/web/login":     {http.MethodPost: h.webLogin},
+	routes := map[string]route{
 		"/web/refresh":   {http.MethodPost: h.webRefresh},
 		"/web/logout":    {http.MethodPost: h.webLogout},
 		"/web/csrf":      {http.MethodGet: h.csrfToken},
-		"/token/login":   {http.MethodPost: h.tokenLogin},
 		"/token/refresh": {http.MethodPost: h.tokenRefresh},
 		"/token/logout":  {http.MethodPost: h.tokenLogout},
 		"/session":       {http.MethodGet: h.session},
@@ -154,6 +161,13 @@ func (h *Handler) endpoints() map[string]route {
 		"/step-up":       {http.MethodPost: h.stepUp},
 		"/data":          {http.MethodGet: h.data, http.MethodPatch: h.patchData},
 	}
+	if len(h.profiles[remuda.Cookie]) > 0 {
+		routes["/web/login"] = route{http.MethodPost: h.webLogin}
+	}
+	if len(h.profiles[remuda.Bearer]) > 0 {
+		routes["/token/login"] = route{http.MethodPost: h.tokenLogin}
+	}
+	return routes
 }
 
 // Prefix returns the path under which the endpoints are.
