@@ -3,6 +3,7 @@ module github.com/remuda-go/remuda/driver
 go 1.26.0
 
 require (
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/remuda-go/remuda v0.0.0
 	modernc.org/sqlite v1.60.1
 )

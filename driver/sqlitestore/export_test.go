@@ -1,6 +1,9 @@
 package sqlitestore
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Exec runs SQL on the writing connection, in a transaction of the writer.
 func (s *Store) Exec(ctx context.Context, query string) error {
@@ -47,3 +50,23 @@ const PollEvery = pollEvery
 
 // Migrations are the steps of the schema.
 func Migrations() ([]string, error) { return migrations() }
+
+// IdleEvery is how often a follower polls while nobody seems to write.
+const IdleEvery = idleEvery
+
+// Watch is what tells followers that somebody writes.
+type Watch struct{ w *watch }
+
+// StartWatch watches the file of a configuration.
+func StartWatch(cfg Config, tell func()) Watch { return Watch{startWatch(cfg, tell)} }
+
+// Silent is a watch that never notices anything.
+func Silent() Watch {
+	w := startWatch(Config{PollOnly: true}, nil)
+	w.stop = func() {}
+	return Watch{w}
+}
+
+func (w Watch) Every() time.Duration { return w.w.every() }
+func (w Watch) Found()               { w.w.found() }
+func (w Watch) Close()               { w.w.close() }

@@ -12,7 +12,8 @@ import (
 
 // followers are those who follow the log through one [Store].
 type followers struct {
-	db *sql.DB // keeps no connection of its own
+	db    *sql.DB // keeps no connection of its own
+	watch *watch
 
 	mu      sync.Mutex
 	closed  bool
@@ -20,16 +21,19 @@ type followers struct {
 	changed chan struct{} // closed at the next append
 }
 
-func newFollowers(name string) (*followers, error) {
+func newFollowers(name string, cfg Config) (*followers, error) {
 	db, err := sql.Open("sqlite", name)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxIdleConns(-1)
-	return &followers{db: db, all: map[*follower]struct{}{}, changed: make(chan struct{})}, nil
+	fs := &followers{db: db, all: map[*follower]struct{}{}, changed: make(chan struct{})}
+	fs.watch = startWatch(cfg, fs.announce)
+	return fs, nil
 }
 
-// news returns what is closed at the next append to this store.
+// news returns what is closed at the next append to this store, or when somebody
+// begins to write to the file.
 func (fs *followers) news() <-chan struct{} {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -68,6 +72,7 @@ func (fs *followers) leave(f *follower) {
 // close fails all followers. It waits for their queries, not for what their
 // callers do with the answers: one of them may be the caller.
 func (fs *followers) close() error {
+	fs.watch.close()
 	fs.announce()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

@@ -14,10 +14,7 @@ import (
 )
 
 const (
-	// pollEvery is how often a follower asks whether anyone has committed.
-	pollEvery = 10 * time.Millisecond
-	// quietFor is how long a follower that finds nothing says nothing: until the
-	// fifth poll, also if that is a little early.
+	// quietFor is how long a follower that finds nothing says nothing.
 	quietFor = 5*pollEvery - pollEvery/2
 	// logPage is how many entries a follower reads at a time.
 	logPage = 1000
@@ -71,8 +68,9 @@ func (s *Store) Truncate(ctx context.Context, before time.Time, limit int) (int,
 
 // Follow implements [store.Log]. It asks PRAGMA data_version, which notices every
 // commit to the file by any process, on a connection of its own (it compares what
-// that connection has seen), and reads when the answer changes; an append to this
-// Store wakes it at once.
+// that connection has seen), and reads when the answer changes. How often it asks
+// depends on whether somebody writes (see watch); an append to this Store wakes it
+// at once.
 //
 // The entries are in order of their numbers, and that is the order of the
 // commits: a number is given within the transaction that took the write lock
@@ -102,8 +100,9 @@ func (s *Store) follow(ctx context.Context, after store.Cursor, now func() time.
 		return err
 	}
 	defer f.close()
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
+	sleep := time.NewTimer(0)
+	defer sleep.Stop()
+	woken := true
 	// Without an end to watch for, database/sql starts no goroutine a query.
 	unending := context.WithoutCancel(ctx)
 	var marked, said time.Time
@@ -113,6 +112,9 @@ func (s *Store) follow(ctx context.Context, after store.Cursor, now func() time.
 		entries, err := f.next(unending)
 		if err != nil {
 			return err
+		}
+		if len(entries) > 0 && !woken {
+			s.following.watch.found()
 		}
 		if len(entries) > 0 || time.Since(said) >= quietFor {
 			b := store.Batch{Entries: entries, Next: store.Cursor(strconv.FormatInt(f.at, 10))}
@@ -130,9 +132,12 @@ func (s *Store) follow(ctx context.Context, after store.Cursor, now func() time.
 		if f.more {
 			continue
 		}
+		sleep.Reset(s.following.watch.every())
 		select {
 		case <-news:
-		case <-poll.C:
+			woken = true
+		case <-sleep.C:
+			woken = false
 		case <-ctx.Done():
 		}
 	}

@@ -48,6 +48,11 @@ type Config struct {
 	BusyTimeout time.Duration
 	// Readers is the number of connections that read; 0 means four.
 	Readers int
+	// PollOnly makes those who follow the log look every 10 ms whether there is
+	// news, instead of being told by the system that somebody writes, which costs
+	// less. It is for tests in a bubble of testing/synctest, whose clock stands
+	// while a goroutine waits for the system.
+	PollOnly bool
 }
 
 // Store is a [store.Store], [store.Items] and [store.Log] in a SQLite file. Make
@@ -112,7 +117,7 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.readers.SetMaxOpenConns(cfg.Readers)
 	s.readers.SetMaxIdleConns(cfg.Readers)
 	// A follower must be heard of every heartbeat, so it never waits longer.
-	if s.following, err = newFollowers(dsn(cfg.Path, reading, min(cfg.BusyTimeout, store.Heartbeat/2))); err != nil {
+	if s.following, err = newFollowers(dsn(cfg.Path, reading, min(cfg.BusyTimeout, store.Heartbeat/2)), cfg); err != nil {
 		return nil, err
 	}
 	return s, s.query.prepare(ctx, s.readers)

@@ -12,33 +12,35 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, harness())
+	storetest.Run(t, harness(sqlitestore.Config{}))
 }
 
-func BenchmarkStore(b *testing.B) { storetest.Bench(b, harness()) }
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, harness(sqlitestore.Config{})) }
 
-func harness() storetest.Harness {
-	var paths sync.Map // of the open stores
+// harness makes stores of a configuration, but for the path.
+func harness(cfg sqlitestore.Config) storetest.Harness {
+	var configs sync.Map // of the open stores
 	return storetest.Harness{
 		New: func(tb testing.TB) store.Store {
 			tb.Helper()
-			path := filepath.Join(tb.TempDir(), "sessions.db")
-			s := open(tb, sqlitestore.Config{Path: path})
-			paths.Store(s, path)
+			cfg := cfg
+			cfg.Path = filepath.Join(tb.TempDir(), "sessions.db")
+			s := open(tb, cfg)
+			configs.Store(s, cfg)
 			return s
 		},
 		Reopen: func(tb testing.TB, s store.Store) store.Store {
 			tb.Helper()
-			path, _ := paths.Load(s)
+			cfg, _ := configs.Load(s)
 			if err := s.Close(); err != nil {
 				tb.Fatalf("Close: %v", err)
 			}
-			return open(tb, sqlitestore.Config{Path: path.(string)})
+			return open(tb, cfg.(sqlitestore.Config))
 		},
 		Second: func(tb testing.TB, s store.Store) store.Store {
 			tb.Helper()
-			path, _ := paths.Load(s)
-			return open(tb, sqlitestore.Config{Path: path.(string)})
+			cfg, _ := configs.Load(s)
+			return open(tb, cfg.(sqlitestore.Config))
 		},
 		Features: storetest.Features{Items: true, Log: true, Settles: true},
 	}
