@@ -8,8 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/store"
 	"github.com/remuda-go/remuda/store/memstore"
@@ -19,7 +21,7 @@ import (
 // recipe is one of docs/choosing.md, and what it does.
 type recipe struct {
 	name    string
-	make    func(context.Context, store.Store, *keyring.Ring, web.Authenticator) (*web.Handler, error)
+	run     func(context.Context, store.Store, *keyring.Ring, web.Authenticator, server) error
 	login   string // the path
 	cookies int    // that a login sets
 	renewal int    // the status of a refresh right after the login
@@ -43,15 +45,22 @@ func TestRecipes(t *testing.T) {
 	for _, r := range recipes() {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			ring, err := keyring.New(time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			h, err := r.make(t.Context(), memstore.New(), ring, passwords{"alice": "sesame open"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			play(t, h, &r)
+			synctest.Test(t, func(t *testing.T) {
+				ring, err := keyring.New(time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				sessions := memstore.New()
+				defer sessions.Close()
+				err = r.run(t.Context(), sessions, ring, passwords{"alice": "sesame open"}, func(m *remuda.Manager, h *web.Handler) error {
+					synctest.Wait() // it has read the log
+					play(t, h, &r)
+					return m.Ready(t.Context())
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			})
 		})
 	}
 }
