@@ -33,7 +33,7 @@ func (m *Manager) authenticate(ctx context.Context, c *codec.Claims, req Authent
 		return nil, err
 	}
 	if now.Unix() >= c.Expires {
-		return nil, ErrTokenExpired
+		return nil, p.tokenExpired()
 	}
 	s := newSession(c, p)
 	row, err := m.alive(ctx, p, s, c.Key, req.Outage, own, now)
@@ -52,6 +52,15 @@ func (m *Manager) authenticate(ctx context.Context, c *codec.Claims, req Authent
 	}
 	m.noteUse(s, p, req, now)
 	return s, nil
+}
+
+// tokenExpired is what to say of an expired access token: the end of the only one
+// that a session ever has is that of the session.
+func (p *profile) tokenExpired() error {
+	if p.Renewal == Fixed {
+		return ErrSessionExpired
+	}
+	return ErrTokenExpired
 }
 
 // decisionOf is how a refusal counts.
@@ -162,6 +171,20 @@ func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
 		return SessionID{}, err
 	}
 	return c.Session, nil
+}
+
+// verifyExchange checks everything about a token that is to be refreshed with and
+// needs no record: it is a refresh token or, where the profile says so, an access
+// token, expired or not.
+func (m *Manager) verifyExchange(c *codec.Claims, token string, t Transport, now time.Time) (byAccess bool, err error) {
+	if err = m.verifyRefresh(c, token, t, now); err == nil {
+		return false, nil
+	}
+	p, err := m.verifyAccess(c, token, t, now)
+	if err != nil || !p.Rotation.ByAccess || c.JTI == (mark{}) {
+		return false, ErrTokenInvalid
+	}
+	return true, nil
 }
 
 // verifyRefresh checks everything about a refresh token that needs no record.

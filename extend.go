@@ -19,7 +19,9 @@ type ExtendRequest struct {
 // Extend issues a new token of a session with renewal Extend: the same session,
 // good for another Profile.Idle, never past Profile.Absolute after it began. The
 // old token stays good until it expires. An opaque token is the same as before,
-// since only the record says how long it is good. It returns [ErrTokenInvalid],
+// since only the record says how long it is good. A token that a step-up has left
+// behind stays without the new level, and is refused once the new one has been
+// used. It returns [ErrTokenInvalid],
 // [ErrTokenExpired], [ErrSessionExpired], [ErrSessionEnded], or [ErrUnavailable]:
 // also if the revocation log is not heard and there is no record to ask, since a
 // session that has ended must not live on in a new token, whatever the outage
@@ -40,6 +42,9 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	}
 	idle, _ := p.lifetimes(r.Remember)
 	if !p.Recordless {
+		if c.Gen < r.Gen {
+			r.leftBehind(c.Gen)
+		}
 		if r, err = m.freshClaims(ctx, p, r, now); err != nil {
 			return Grant{}, err
 		}
@@ -109,11 +114,21 @@ func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key 
 	if err != nil {
 		return nil, nil, openFailed(err)
 	}
+	if !r.accessible(s.Gen, now, policy{Rotation: p.Rotation}) {
+		return nil, nil, ErrTokenInvalid // another was issued at a step-up, and has arrived
+	}
 	dead, err := m.revokedRecord(ctx, &r, key, now)
 	if dead {
 		err = ErrSessionEnded
 	}
 	return p, &r, err
+}
+
+// leftBehind makes of a record what the holder of an older generation may have of
+// it: a step-up has issued another since, and whoever holds this one has not proved
+// anything since login.
+func (r *record) leftBehind(gen uint32) {
+	r.Gen, r.AuthenticatedAt, r.ACR, r.AMR = gen, r.StartedAt, "", ""
 }
 
 // record is what a token says of its session, as a record. There is no other

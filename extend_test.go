@@ -104,7 +104,7 @@ func TestExtendRefuses(t *testing.T) {
 		}
 		time.Sleep(15 * time.Minute)
 		_, err = authenticate(t, m[1], f)
-		wantErr(t, "stateless, later", err, remuda.ErrTokenExpired)
+		wantErr(t, "stateless, later", err, remuda.ErrSessionExpired)
 	})
 }
 

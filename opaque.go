@@ -32,13 +32,11 @@ func (m *Manager) authenticateOpaque(ctx context.Context, c *codec.Claims, req A
 		return nil, err
 	}
 	m.counters.count(DecisionLookedUp, r.ID)
+	if c.Gen < r.Gen {
+		r.leftBehind(c.Gen)
+	}
 	s := r.session()
 	s.Gen, s.AccessExpires = c.Gen, r.IdleExpires
-	if c.Gen < r.Gen {
-		// A step-up has left it behind: whoever holds it has not proved anything
-		// since login.
-		s.AuthenticatedAt, s.ACR, s.AMR = r.StartedAt, "", nil
-	}
 	m.noteUse(&s, p, req, now)
 	return &s, nil
 }

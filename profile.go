@@ -149,6 +149,15 @@ type Rotation struct {
 	// OneAccessToken makes every refresh end the access tokens of the
 	// generations before. It needs liveness LiveStore.
 	OneAccessToken bool
+
+	// ByAccess issues no refresh token: the access token, once it has expired,
+	// is what refreshes. It is for clients that can keep one token only. It needs
+	// Early to be EarlyRefuse, so that no older generation is issued any longer
+	// when a newer one is, and Floor to be at most half of Access. Whoever sees an
+	// access token can then go on from it: give it to nobody but this server. Set
+	// it in a profile from the beginning; who has signed in before goes on with
+	// both tokens.
+	ByAccess bool
 }
 
 // Profile is the named policy for one kind of client. Begin with [Web], [API],

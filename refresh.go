@@ -15,8 +15,9 @@ const (
 	maxRetryKey = 255
 )
 
-// Refresh exchanges a refresh token. On success the grant has a fresh access
-// token, and a refresh token unless the client is to keep the one it has. What
+// Refresh exchanges a refresh token or, in a profile with Rotation.ByAccess, an
+// access token. On success the grant has a fresh access token, and a refresh token
+// unless the client is to keep the one it has or has shown none. What
 // happens when is decided by rotation.go. It returns [ErrTokenInvalid],
 // [ErrSessionExpired], [ErrSessionEnded], [ErrRefreshReused],
 // [ErrRefreshSuperseded], a [*RetryError] with [ErrRefreshTooEarly] or
@@ -28,7 +29,8 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	}
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
-	if err := m.verifyRefresh(c, req.Token, req.Transport, m.clock.now()); err != nil {
+	byAccess, err := m.verifyExchange(c, req.Token, req.Transport, m.clock.now())
+	if err != nil {
 		return Grant{}, err
 	}
 	id, subject := SessionID(c.Session), string(c.Text(c.Subject))
@@ -39,7 +41,7 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	defer leave()
 	m.touches.flush(ctx, id)
 	facts := readFacts(req.Client.UserAgent)
-	shown := presentation{gen: c.Gen, jti: c.JTI, retryKey: req.RetryKey, hint: facts.hint()}
+	shown := presentation{gen: c.Gen, jti: c.JTI, byAccess: byAccess, retryKey: req.RetryKey, hint: facts.hint()}
 	return m.exchange(ctx, id, subject, c.Key, req, shown)
 }
 
@@ -54,7 +56,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 	)
 	r, err := m.change(ctx, id, func(r *record) (bool, error) {
 		p = m.profiles[r.Profile]
-		if p == nil || p.Transport != req.Transport || r.Subject != subject {
+		if p == nil || p.Transport != req.Transport || r.Subject != subject || shown.byAccess && !p.Rotation.ByAccess {
 			return false, ErrTokenInvalid
 		}
 		var err error
@@ -102,7 +104,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 	if err := d.error(r); err != nil {
 		return Grant{}, err
 	}
-	return m.grant(p, r, now, pol.access, d.verdict != verdictCurrent)
+	return m.grant(p, r, now, pol.access, d.verdict != verdictCurrent && !shown.byAccess)
 }
 
 // revokedRecord reports whether the log has ended a session whose record does not
@@ -215,7 +217,7 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 			return false, err
 		}
 		// Signed before it is stored, as at login.
-		if g, err = m.grant(p, r, now, r.AccessExpires, true); err != nil {
+		if g, err = m.grant(p, r, now, r.AccessExpires, !p.Rotation.ByAccess); err != nil {
 			return false, err
 		}
 		return true, m.checkIssued(p, &g)

@@ -89,10 +89,12 @@ type state struct {
 }
 
 // presentation is a refresh token whose signature has been checked, and what
-// came with it.
+// came with it. With Rotation.ByAccess it is an access token: the same id of its
+// generation is in it, and all rules are the same.
 type presentation struct {
 	gen      uint32
 	jti      mark
+	byAccess bool
 	retryKey string // the Idempotency-Key, or empty
 	hint     string // coarse client facts, or empty
 	revoked  bool   // the revocation log has ended the session

@@ -40,7 +40,7 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 // replaces.
 func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRequest, now time.Time) (Grant, error) {
 	// Signed before anything is stored: what cannot be signed is no session.
-	g, err := m.grant(p, r, now, r.AccessExpires, true)
+	g, err := m.grant(p, r, now, r.AccessExpires, !p.Rotation.ByAccess)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -210,6 +210,9 @@ func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, i
 	} else if typ == codec.Refresh {
 		c.Audience, c.JTI = c.Add(p.refreshAudience), r.Seed.refreshID(r.Gen)
 	} else {
+		if p.Rotation.ByAccess {
+			c.JTI = r.Seed.refreshID(r.Gen)
+		}
 		c.Audience, c.Profile = c.Add(p.audience), c.Add(r.Profile)
 		c.Anon = r.Subject == ""
 		c.AuthTime, c.Started = r.AuthenticatedAt.Unix(), r.StartedAt.UnixMilli()

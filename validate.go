@@ -114,6 +114,8 @@ func (pr *Profile) validate(p *problems, field string) {
 		pr.validateLifetimes(p, field, "RememberIdle", "RememberAbsolute", pr.RememberIdle, pr.RememberAbsolute)
 	}
 	pr.Rotation.validate(p, field+".Rotation")
+	p.check(!pr.Rotation.ByAccess || pr.Rotation.Floor <= pr.Access/2, field+".Rotation.Floor",
+		"is %v; with ByAccess it must be at most half of Access = %v", pr.Rotation.Floor, pr.Access)
 }
 
 // validateAxes names what is not set, what is not built, and what cannot work
@@ -205,6 +207,7 @@ func (r *Rotation) validate(p *problems, field string) {
 	p.check(r.Suspect <= SuspectReport, field+".Suspect", "has the unknown value %d", r.Suspect)
 	p.check(r.Unseen <= UnseenGrace, field+".Unseen", "has the unknown value %d", r.Unseen)
 	p.check(r.Early <= EarlyRefuse, field+".Early", "has the unknown value %d", r.Early)
+	p.check(!r.ByAccess || r.Early == EarlyRefuse, field+".ByAccess", "needs Early to be refuse: a slow answer could put an older token back")
 	p.check(r.Ahead <= AheadEnd, field+".Ahead", "has the unknown value %d", r.Ahead)
 }
 

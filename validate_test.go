@@ -122,6 +122,10 @@ func TestValidate(t *testing.T) {
 		{"Profiles[web].Rotation.Early", func(_ *Config, p *Profile) { p.Rotation.Early = 9 }},
 		{"Profiles[web].Rotation.Ahead", func(_ *Config, p *Profile) { p.Rotation.Ahead = 9 }},
 		{"Profiles[web].Rotation.OneAccessToken", func(_ *Config, p *Profile) { p.Rotation.OneAccessToken, p.Liveness = true, LiveExpiry }},
+		{"Profiles[web].Rotation.ByAccess", func(_ *Config, p *Profile) { p.Rotation.ByAccess = true }},
+		{"Profiles[web].Rotation.Floor", func(_ *Config, p *Profile) {
+			p.Rotation.ByAccess, p.Rotation.Early, p.Access = true, EarlyRefuse, 119*time.Second
+		}},
 	}
 	all := validConfig(t)
 	all.Profiles[0].Transport, all.Profiles[0].Jitter, all.Profiles[1].Access, all.Issuer = 0, 9, 0, ""

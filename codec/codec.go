@@ -59,7 +59,7 @@ func (s Span) IsZero() bool { return s.Start == s.End }
 type Claims struct {
 	Type    Type
 	Session [16]byte // sid
-	JTI     [16]byte // refresh tokens, and the secret of opaque ones
+	JTI     [16]byte // refresh tokens; access tokens that refresh; the secret of opaque ones
 	Gen     uint32
 
 	// Algorithm is what Sign signs with; the zero value means the codec's own

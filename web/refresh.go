@@ -38,7 +38,7 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	return h.refresh(w, r, token, remuda.Cookie)
 }
 
-// webExtend exchanges the only cookie of a session without a record. To others a
+// webExtend exchanges the only cookie of a session that has one. To others a
 // refresh cookie is missing.
 func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 	values := cookieValues(r.Header, h.cookies.session)
@@ -49,14 +49,11 @@ func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g, err := h.extend(r, token, remuda.Cookie)
+	err = h.refresh(w, r, token, remuda.Cookie)
 	if errors.Is(err, remuda.ErrTokenInvalid) {
 		return &Problem{Code: CodeTokenMissing}
 	}
-	if err != nil {
-		return err
-	}
-	return h.answerGrant(w, &g, remuda.Cookie)
+	return err
 }
 
 // extend exchanges the only token of a session. If that has expired, so has the

@@ -176,7 +176,9 @@ func (p payload) rows() []row {
 		{"nbf", p.with(`"nbf":1`)},
 		{"act", p.with(`"act":{}`)},
 		{"cnf", p.with(`"cnf":{"jkt":"x"}`)},
-		{"jti", p.with(`"jti":"BAUGAAAAAAAAAAAAAAAAAA"`)},
+		{"jti of an access token, zero", p.with(`"jti":"AAAAAAAAAAAAAAAAAAAAAA"`)},
+		{"jti of an access token, padded", p.with(`"jti":"BAUGAAAAAAAAAAAAAAAAAA=="`)},
+		{"jti of an access token, number", p.with(`"jti":1`)},
 		{"number as a name", p.with(`1:1`)},
 		{"null as a name", p.with(`null:1`)},
 		// Texts.
@@ -343,6 +345,9 @@ func (p payload) rows() []row {
 	}
 	for _, other := range []string{`""`, `"BAUGAAAAAAAAAAAAAAAAAB"`, `"BAUGAAAAAAAAAAAAAAAAA"`, `"BAUGAAAAAAAAAAAAAAAAAA=="`, `"b1f4c1de-0000-4000-8000-000000000000"`, `null`, `4`} {
 		rows = append(rows, row{"jti " + other, p.value("jti", other)})
+	}
+	if p.raw("prf") != "" {
+		return rows // an access token that refreshes
 	}
 	for _, m := range []string{`"prf":"web"`, `"auth_time":3`, `"sst":4`, `"acr":"2"`, `"amr":["pwd"]`, `"tenant":"t"`, `"anon":true`, `"name":"Alice"`, `"nbf":1`} {
 		rows = append(rows, row{"a refresh token with " + m, p.with(m)})

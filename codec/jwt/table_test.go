@@ -39,6 +39,7 @@ func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]
 // acceptedPayloads verify as access tokens.
 var acceptedPayloads = []struct{ name, payload string }{
 	{"canonical order", goodAccess},
+	{"with a jti", goodAccess[:len(goodAccess)-1] + `,"jti":` + jti + `}`},
 	{"other order", `{"sst":4,"auth_time":3,"prf":"web","gen":7,"exp":2,"iat":1,"sid":` + sid + `,"sub":"alice","aud":"a","iss":"i"}`},
 	{"escapes", instead(`alice`, `a\"b\\c\\\\\"`)},
 	{"escape at the end", instead(`alice`, `\\`)},

@@ -35,6 +35,9 @@ func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
 		if c.Profile.IsZero() {
 			w.fail(errors.New("payload: prf is missing"))
 		}
+		if c.JTI != [16]byte{} {
+			w.id(`,"jti":`, c.JTI)
+		}
 		w.text(`,"prf":`, c.Profile)
 		w.time(`,"auth_time":`, c.AuthTime)
 		w.number(`,"sst":`, c.Started)

@@ -46,7 +46,7 @@ const (
 const (
 	sawRefresh = sawIss | sawAud | sawSub | sawSid | sawIat | sawExp | sawGen | sawJti
 	sawAccess  = sawIss | sawAud | sawSub | sawSid | sawIat | sawExp | sawGen | sawPrf | sawAuthTime | sawSst
-	mayAccess  = sawAccess | sawAcr | sawAmr | sawTenant | sawAnon
+	mayAccess  = sawAccess | sawJti | sawAcr | sawAmr | sawTenant | sawAnon
 )
 
 // scanner reads a payload once, from front to back. A method returns false at
@@ -81,6 +81,9 @@ func Scan(c *codec.Claims, times Times) bool {
 	}
 	if c.Type == codec.Refresh {
 		return s.seen == sawRefresh && s.app.IsZero()
+	}
+	if s.seen&sawJti != 0 && c.JTI == [16]byte{} {
+		return false // it is left out where there is none
 	}
 	return s.seen&sawAccess == sawAccess && s.seen&^uint32(mayAccess) == 0
 }

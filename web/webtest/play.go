@@ -56,7 +56,11 @@ func Run(t *testing.T, stores Stores) {
 		profiles = Profiles()
 	}
 	for _, p := range profiles {
-		for _, sc := range scenarios {
+		list := scenarios
+		if p.Rotation.Early == remuda.EarlyRefuse {
+			list = earlyScenarios
+		}
+		for _, sc := range list {
 			t.Run(p.Name+"/"+sc.Name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {

@@ -41,5 +41,28 @@ func Profiles() []remuda.Profile {
 	add(remuda.API(), "-expiry", live(remuda.LiveExpiry))
 	add(remuda.Local(), "-expiry", live(remuda.LiveExpiry))
 	add(remuda.Stateless(), "-log", live(remuda.LiveLog))
+
+	record := func(p *remuda.Profile) { p.Recordless, p.Outage, p.MaxSessions = false, 0, 16 }
+	add(remuda.Local(), "-record", record)
+	add(remuda.Local(), "-record-jwt", func(p *remuda.Profile) { record(p); p.Credential, p.Transport = remuda.JWT, remuda.Bearer })
+	add(remuda.Classic(), "-fixed", func(p *remuda.Profile) { p.Renewal, p.Idle, p.RememberIdle = remuda.Fixed, 0, 0 })
+
+	for _, p := range []remuda.Profile{remuda.Web(), remuda.API()} {
+		add(p, "-strict", strict)
+		add(p, "-byaccess", byAccess)
+		add(p, "-byaccess-strict", func(p *remuda.Profile) { strict(p); p.Rotation.ByAccess = true })
+	}
 	return list
+}
+
+// strict refreshes only once the access token has expired, and has one of them:
+// owner and thief collide.
+func strict(p *remuda.Profile) {
+	p.Liveness, p.Jitter = remuda.LiveStore, 0
+	p.Rotation = remuda.Rotation{Early: remuda.EarlyRefuse, OneAccessToken: true, Unseen: remuda.UnseenGrace}
+}
+
+// byAccess has one token, which refreshes once it has expired.
+func byAccess(p *remuda.Profile) {
+	p.Jitter, p.Rotation.Early, p.Rotation.ByAccess = 0, remuda.EarlyRefuse, true
 }

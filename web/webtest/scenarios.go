@@ -147,7 +147,7 @@ func idle(p profile) []Step {
 		get("a", "/hello").after(p.life()/2 - time.Minute).has("hello alice"),
 		get("a", "/hello").after(p.life()).refused(p.overdue()),
 		// What the client then finds out at the refresh endpoint.
-		p.refresh("a").refusedIf(p.extends(), web.CodeSessionExpired).action(web.ActionLogin),
+		p.refresh("a").refusedIf(p.extends() || p.opaque(), web.CodeSessionExpired).action(web.ActionLogin),
 		p.login("a").events(p.replaced()),
 		get("a", "/hello").has("hello alice"),
 	}
@@ -193,7 +193,7 @@ func rolling(p profile) []Step {
 			get("old", "/auth/session"),
 			p.refresh("a").after(time.Second),
 			post("a", "/hello").after(p.Idle - time.Minute).gets(renewed).has("hello alice"),
-			get("old", "/hello").refused(web.CodeTokenExpired),
+			get("old", "/hello").refused(p.overdue()),
 		}
 	case p.rotates():
 		return []Step{
@@ -207,7 +207,7 @@ func rolling(p profile) []Step {
 			p.login("a"),
 			get("a", "/hello").after(p.Absolute - time.Minute),
 			p.refresh("a"),
-			get("a", "/hello").after(time.Minute).refused(web.CodeTokenExpired),
+			get("a", "/hello").after(time.Minute).refused(p.overdue()),
 		}
 	}
 }
@@ -216,7 +216,7 @@ func rolling(p profile) []Step {
 func absolute(p profile) []Step {
 	steps := []Step{p.login("a")}
 	if !p.rotates() && !p.extends() {
-		return append(steps, get("a", "/hello").after(p.Absolute-time.Second), get("a", "/hello").after(time.Second).refused(web.CodeTokenExpired))
+		return append(steps, get("a", "/hello").after(p.Absolute-time.Second), get("a", "/hello").after(time.Second).refused(p.overdue()))
 	}
 	pause := p.Idle * 19 / 20
 	n := int((p.Absolute - time.Second) / pause)
@@ -238,6 +238,9 @@ func remember(p profile) []Step {
 		return []Step{in.refused(web.CodeRequestInvalid), p.login("a")}
 	}
 	in.Remember = p.cookie()
+	if !p.rotates() && !p.extends() {
+		return []Step{in, get("a", "/hello").after(p.RememberAbsolute - time.Second), get("a", "/hello").after(time.Second).refused(p.overdue())}
+	}
 	use := p.refresh("a")
 	if p.opaque() {
 		use = get("a", "/hello")
@@ -293,10 +296,7 @@ func lostAnswer(p profile) []Step {
 
 func retryKey(p profile) []Step {
 	key := func(st *Step) { st.Key = "b3f1c5a7d9e8402f" }
-	short := p.refresh("old").with(func(st *Step) { st.Key = "short" })
-	if p.rotates() || !p.cookie() {
-		short = short.refused(web.CodeRequestInvalid)
-	}
+	short := p.refresh("old").with(func(st *Step) { st.Key = "short" }).refused(web.CodeRequestInvalid)
 	first, again := p.refresh("a").with(key), p.refresh("old").with(key)
 	if p.rotates() {
 		again = again.gets("access =refresh").events("session.replayed")

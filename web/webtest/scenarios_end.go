@@ -77,7 +77,7 @@ func lateLogout(p profile) []Step {
 		copied("thief", "a"),
 		p.logout("thief").events(either(p.cookie(), p.ended("logout"), "")),
 		p.refresh("a").refusedIf(p.rotates(), web.CodeSessionEnded).refusedIf(p.opaque(), web.CodeSessionEnded).
-			refusedIf(p.extends() && p.Recordless, web.CodeSessionExpired),
+			refusedIf(p.extends() && !p.opaque(), web.CodeSessionExpired),
 	}
 }
 
@@ -177,6 +177,11 @@ func stepUp(p profile) []Step {
 		return append(steps,
 			get("old", "/hello").after(later-2*time.Second).has("hello alice"), // it may have been under way
 			get("old", "/hello").after(2*time.Second).refused(web.CodeTokenInvalid),
+			p.refresh("old").refused(either(p.cookie(), web.CodeTokenMissing, web.CodeTokenInvalid)),
+			get("a", "/important"))
+	case !p.Recordless:
+		return append(steps,
+			get("old", "/hello").after(2*time.Second).has("hello alice"), // until it expires
 			p.refresh("old").refused(either(p.cookie(), web.CodeTokenMissing, web.CodeTokenInvalid)),
 			get("a", "/important"))
 	default:

@@ -33,7 +33,9 @@ func either[T any](first bool, a, b T) T {
 }
 
 // grant is what a login gives.
-func (p profile) grant() string { return either(p.rotates(), "access refresh", "access") }
+func (p profile) grant() string {
+	return either(p.rotates() && !p.Rotation.ByAccess, "access refresh", "access")
+}
 
 // cleared is what a logout does to a client's cookies.
 func (p profile) cleared() string { return either(p.cookie(), "cleared", "") }
@@ -76,11 +78,9 @@ func (p profile) refresh(client string) Step {
 	st := post(client, "/auth/{way}/refresh")
 	switch {
 	case p.rotates():
-		st.Status, st.Gets, st.Events = 200, "access refresh", "session.refreshed"
-	case p.opaque():
-		st.Status, st.Gets = 200, "=access"
+		st.Status, st.Gets, st.Events = 200, p.grant(), "session.refreshed"
 	case p.extends():
-		st.Status, st.Gets = 200, "access"
+		st.Status, st.Gets = 200, either(p.opaque(), "=access", "access")
 	default:
 		return st.refused(either(p.cookie(), web.CodeTokenMissing, web.CodeTokenInvalid))
 	}
@@ -132,14 +132,14 @@ func (st Step) refusedIf(applies bool, code web.Code) Step {
 var statuses = map[web.Code]int{
 	web.CodeLoginFailed: 401, web.CodeTokenMissing: 401, web.CodeTokenInvalid: 401, web.CodeTokenExpired: 401,
 	web.CodeSessionExpired: 401, web.CodeSessionEnded: 401, web.CodeRefreshReused: 401, web.CodeStepUpRequired: 401,
-	web.CodeCSRFFailed: 403, web.CodeRequestInvalid: 400, web.CodeNotFound: 404,
+	web.CodeCSRFFailed: 403, web.CodeRequestInvalid: 400, web.CodeNotFound: 404, web.CodeRefreshTooEarly: 409,
 }
 
 // overdue is what a request is told when the session has run out. A token that
-// says itself when it ends has expired; what a client then finds out at the
-// refresh endpoint is that the session has.
+// says itself when it ends has expired, if it can be exchanged at all; what a
+// client then finds out at the refresh endpoint is that the session has.
 func (p profile) overdue() web.Code {
-	return either(p.opaque(), web.CodeSessionExpired, web.CodeTokenExpired)
+	return either(p.opaque() || p.Renewal == remuda.Fixed, web.CodeSessionExpired, web.CodeTokenExpired)
 }
 
 // dead is a refresh of a session that was ended.
