@@ -1,227 +1,157 @@
 package handoff_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"github.com/remuda-go/remuda/driver/sqlitestore"
-	"github.com/remuda-go/remuda/keyring"
-	"github.com/remuda-go/remuda/server/examples/handoff"
-	"github.com/remuda-go/remuda/web"
+	"github.com/remuda-go/remuda/server/examples/internal/browsertest"
 )
-
-// patience is how long a condition may take on a busy machine.
-const patience = 30 * time.Second
 
 const password = "correct horse"
 
-// users knows alice and bob, who share a password.
-type users struct{}
-
-func (users) Authenticate(_ context.Context, c web.Credentials) (web.Identity, error) {
-	name := c.Username + c.Subject
-	if name != "alice" && name != "bob" || c.Password != password {
-		return web.Identity{}, web.ErrLoginFailed
-	}
-	return web.Identity{Subject: name, AMR: []string{"pwd"}}, nil
+// demo is the program's own demo, which runs.
+type demo struct {
+	App, Shop string // origins
+	log       *lines
 }
 
-// accessLog collects what a server writes down.
-type accessLog struct {
+// lines collects what the demo says.
+type lines struct {
 	mu   sync.Mutex
-	text bytes.Buffer
+	text strings.Builder
 }
 
-func (l *accessLog) Write(b []byte) (int, error) {
+func (l *lines) add(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.text.Write(b)
+	l.text.WriteString(line + "\n")
 }
 
-func (l *accessLog) String() string {
+func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// newDemo serves both sites over one database file.
-func newDemo(t *testing.T) (*handoff.Demo, *accessLog) {
+// The lines of the welcome from which a newcomer learns the addresses.
+var (
+	saysApp  = regexp.MustCompile(`^Now open (http://\S+) in a browser`)
+	saysShop = regexp.MustCompile(`^ +(http://localhost:[0-9]+) +is the shop`)
+)
+
+// newDemo builds the program and runs its demo, as a newcomer does.
+func newDemo(t *testing.T) *demo {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), sqlitestore.Config{Path: t.TempDir() + "/sessions.db"})
-	if err != nil {
+	binary := filepath.Join(t.TempDir(), "remuda")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/remuda").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary,
+		"demo", "--listen", "127.0.0.1:0", "--password", password, "--log-level", "debug")
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ring, err := keyring.New(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listen net.ListenConfig
-	var listeners [2]net.Listener
-	for i := range listeners {
-		if listeners[i], err = listen.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	log := &accessLog{}
-	d, err := handoff.Start(t.Context(), handoff.Config{
-		Store: s, Keys: ring, Authenticator: users{}, App: listeners[0], Shop: listeners[1],
-		AccessLog: slog.New(slog.NewTextHandler(log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := &demo{log: &lines{}}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait(); _ = w.Close() }()
+	said := make(chan struct{})
+	go d.read(r, said)
 	t.Cleanup(func() {
-		if err := d.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		if err := <-ended; err != nil {
+			t.Errorf("%v\n%s", err, d.log)
 		}
-		s.Close()
 	})
-	return d, log
+	<-said
+	if d.App == "" || d.Shop == "" {
+		t.Fatalf("the demo does not say where it is:\n%s", d.log)
+	}
+	return d
 }
 
-// chromium is a running browser.
-type chromium struct{ ctx context.Context }
-
-// newBrowser starts Chromium once for the tests below t.
-func newBrowser(t *testing.T) chromium {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("drives a browser")
-	}
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is not installed; scripts/deps test installs it")
+// read notes what the demo says, and closes said after the last line of its
+// welcome.
+func (d *demo) read(r io.Reader, said chan<- struct{}) {
+	tell := sync.OnceFunc(func() { close(said) })
+	defer tell()
+	for s := bufio.NewScanner(r); s.Scan(); {
+		d.log.add(s.Text())
+		if m := saysShop.FindStringSubmatch(s.Text()); m != nil {
+			d.Shop = m[1]
 		}
-		t.Skip("chromium is not installed; scripts/deps test installs it")
+		if m := saysApp.FindStringSubmatch(s.Text()); m != nil {
+			d.App = m[1]
+			tell()
+		}
 	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU}
-	for _, name := range []string{"disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"} {
-		options = append(options, chromedp.Flag(name, true))
-	}
-	ctx, cancel := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("chromium does not start: %v", err)
-	}
-	return chromium{ctx}
 }
 
 // tab is one tab of a browser.
 type tab struct {
-	t   *testing.T
-	ctx context.Context
+	*browsertest.Tab
+	t *testing.T
 }
 
-// person opens a browser profile of their own.
-func person(t *testing.T, browser chromium) *tab {
+// person opens a page in a browser profile of their own.
+func person(t *testing.T, browser *browsertest.Browser, address string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // no time-out: it would be the tab's
-		t.Fatal(err)
-	}
-	return &tab{t: t, ctx: ctx}
+	return &tab{browser.Person(t, address), t}
 }
-
-func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.t.Fatalf("%v\nthe page: %s", err, b.shown())
-	}
-}
-
-func (b *tab) open(address string)   { b.t.Helper(); b.do(chromedp.Navigate(address)) }
-func (b *tab) click(selector string) { b.t.Helper(); b.do(chromedp.Click(chromedp.CSS(selector))) }
 
 // eval returns what an expression is in the page.
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return v
-}
-
-// shown is where the tab is, and the text that people see.
-func (b *tab) shown() string {
-	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
-	if err != nil {
-		return err.Error()
-	}
-	return text
-}
-
-// waitFor waits until an expression is true in the page.
-func (b *tab) waitFor(expression string) {
-	b.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		ctx, cancel := context.WithTimeout(b.ctx, patience)
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!!(`+expression+`)`))
-		cancel()
-		if err == nil && ok { // a navigation under way is an error
-			return
-		}
-		if time.Now().After(deadline) {
-			b.t.Fatalf("never: %s\nthe page: %s", expression, b.shown())
-		}
-	}
+	return browsertest.Eval[T](b.Tab, expression)
 }
 
 // at waits until somebody, or nobody, is signed in at an address.
 func (b *tab) at(address, who string) {
 	b.t.Helper()
-	state := fmt.Sprintf(`document.getElementById("who")?.textContent === %q`, who)
+	state := fmt.Sprintf(`document.getElementById("signed-in")?.hidden === false && document.getElementById("who").textContent === %q`, who)
 	if who == "" {
 		state = `document.getElementById("signed-out")?.hidden === false`
 	}
-	b.waitFor(fmt.Sprintf(`location.href === %q && %s`, address, state))
+	b.WaitFor(fmt.Sprintf(`location.href === %q && %s`, address, state))
 }
 
 func (b *tab) login(name string) {
 	b.t.Helper()
-	b.waitFor(`document.getElementById("signed-out")?.hidden === false`)
-	b.do(chromedp.SendKeys(chromedp.ID("username"), name), chromedp.SendKeys(chromedp.ID("password"), password))
-	b.click("#login button")
+	b.WaitFor(`document.getElementById("signed-out")?.hidden === false`)
+	b.Fill("username", name)
+	b.Fill("password", password)
+	b.Click("#login button")
 }
 
 // sees waits until one section of a hand-off's page is shown.
 func (b *tab) sees(section string) {
 	b.t.Helper()
-	b.waitFor(fmt.Sprintf(`document.getElementById(%q)?.hidden === false`, section))
+	b.WaitFor(fmt.Sprintf(`document.getElementById(%q)?.hidden === false`, section))
 }
 
 // entries are the addresses in the tab's history.
 func (b *tab) entries() []string {
 	b.t.Helper()
 	var list []string
-	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	b.Do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		h, err := chromedp.Call(ctx, page.GetNavigationHistory, cdp.Empty{})
 		for _, e := range h.Entries {
 			list = append(list, e.URL)
@@ -235,18 +165,18 @@ func (b *tab) entries() []string {
 type stranger struct {
 	t      *testing.T
 	client *http.Client
-	demo   *handoff.Demo
+	demo   *demo
 	asked  url.Values
 }
 
-func newStranger(t *testing.T, d *handoff.Demo) *stranger {
+func newStranger(t *testing.T, d *demo) *stranger {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stranger{t: t, demo: d, client: &http.Client{
-		Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Jar: jar, Timeout: browsertest.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	_, header := s.do(http.MethodGet, "/auth/hand-off/start?return=/basket", "")
 	u, err := url.Parse(header.Get("Location"))

@@ -9,16 +9,17 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/server/examples/internal/browsertest"
 )
 
 // TestBrowser drives the page in Chromium: one process, a profile of its own for
 // each person.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := browsertest.Start(t)
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, chromium)
+		run  func(*testing.T, *browsertest.Browser)
 	}{
 		{"login and a pony", testLogin},
 		{"silent refresh", testSilentRefresh},
@@ -52,54 +53,54 @@ func TestBrowser(t *testing.T) {
 // slow is for tests in which nothing runs out by itself.
 func slow(*remuda.Profile) {}
 
-func testLogin(t *testing.T, browser chromium) {
+func testLogin(t *testing.T, browser *browsertest.Browser) {
 	b := newStack(t, 0, slow).person(t, browser)
-	b.waitFor(signedOut)
-	b.fill("username", "alice")
-	b.fill("password", "wrong")
-	b.click("#login button")
-	b.waitText("Wrong name or password")
-	b.waitText("login_failed · ") // and the request's id
+	b.WaitFor(signedOut)
+	b.Fill("username", "alice")
+	b.Fill("password", "wrong")
+	b.Click("#login button")
+	b.WaitText("Wrong name or password")
+	b.WaitText("login_failed · ") // and the request's id
 	if v := eval[string](b, `document.getElementById("password").value`); v != "" {
 		t.Errorf("the wrong password is still there: %q", v)
 	}
 	b.login("alice")
-	b.waitFor(`document.activeElement.id === "who-title"`)
-	b.waitFor(`document.getElementById("problem").hidden`)
-	b.waitText("Signed in as alice")
-	b.waitText("this one")
-	b.waitFor(`document.getElementById("idle").textContent && document.getElementById("absolute").dateTime`)
+	b.WaitFor(`document.activeElement.id === "who-title"`)
+	b.WaitFor(`document.getElementById("problem").hidden`)
+	b.WaitText("Signed in as alice")
+	b.WaitText("this one")
+	b.WaitFor(`document.getElementById("idle").textContent && document.getElementById("absolute").dateTime`)
 	b.addPony("<b>Misty</b>")
-	b.waitText("<b>Misty</b> has joined your herd.")
-	b.waitFor(`document.querySelectorAll("#ponies li").length === 1 && document.activeElement.id === "name"`)
+	b.WaitText("<b>Misty</b> has joined your herd.")
+	b.WaitFor(`document.querySelectorAll("#ponies li").length === 1 && document.activeElement.id === "name"`)
 	b.addPony("Star")
-	b.waitFor(`document.querySelectorAll("#ponies li").length === 2`)
+	b.WaitFor(`document.querySelectorAll("#ponies li").length === 2`)
 	stored := `JSON.stringify([localStorage.length, sessionStorage.length, document.cookie])`
 	if v := eval[string](b, stored); v != `[0,0,""]` {
 		t.Errorf("scripts can read %s", v)
 	}
-	b.do(chromedp.Reload())
+	b.Do(chromedp.Reload())
 	b.ready()
-	b.waitFor(`document.querySelectorAll("#ponies li").length === 2`)
-	b.click("#logout")
-	b.waitText("You are signed out.")
+	b.WaitFor(`document.querySelectorAll("#ponies li").length === 2`)
+	b.Click("#logout")
+	b.WaitText("You are signed out.")
 	if text := eval[string](b, `document.body.textContent`); strings.Contains(text, "Misty") || strings.Contains(text, "alice") {
 		t.Error("logout leaves something private in the page")
 	}
 }
 
-func testSilentRefresh(t *testing.T, browser chromium) {
+func testSilentRefresh(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, time.Second, brief)
 	b := s.person(t, browser)
 	b.login("alice")
-	b.until("three refreshes", func() bool {
-		b.do(chromedp.KeyEvent("x")) // somebody is there
+	b.Until("three refreshes", func() bool {
+		b.Do(chromedp.KeyEvent("x")) // somebody is there
 		return s.count("POST", refreshPath, 200) >= 3
 	})
-	b.fill("breed", "Dales")
-	b.fill("name", "Misty")
-	b.click("#add button")
-	b.waitText("Misty has joined your herd.")
+	b.Fill("breed", "Dales")
+	b.Fill("name", "Misty")
+	b.Click("#add button")
+	b.WaitText("Misty has joined your herd.")
 	if !eval[bool](b, signedIn) {
 		t.Error("signed out")
 	}
@@ -110,42 +111,42 @@ func testSilentRefresh(t *testing.T, browser chromium) {
 	}
 }
 
-func testIdle(t *testing.T, browser chromium) {
+func testIdle(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, time.Second, func(p *remuda.Profile) {
 		brief(p)
 		p.Idle = 4 * time.Second
 	})
 	b := s.person(t, browser)
 	b.login("alice")
-	b.waitText("The session has expired")
-	b.waitText("session_expired · ")
-	b.waitFor(signedOut)
+	b.WaitText("The session has expired")
+	b.WaitText("session_expired · ")
+	b.WaitFor(signedOut)
 	if n := len(s.answered("POST", refreshPath)); n != 0 {
 		t.Errorf("%d refreshes although nobody was there", n)
 	}
 }
 
-func testSecondTab(t *testing.T, browser chromium) {
+func testSecondTab(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
 	two := one.another()
 	two.ready()
 	two.addPony("Misty")
-	two.waitText("Misty has joined your herd.")
+	two.WaitText("Misty has joined your herd.")
 	if n := s.count("GET", "/auth/web/csrf", 200); n == 0 {
 		t.Error("the second tab did not ask for a CSRF token")
 	}
 	one.addPony("Star")
-	one.waitText("Star has joined your herd.")
+	one.WaitText("Star has joined your herd.")
 	// A tab that is opened late refreshes first.
 	s.advance(11 * time.Minute)
 	three := one.another()
 	three.ready()
-	three.waitFor(`document.querySelectorAll("#ponies li").length === 2`)
+	three.WaitFor(`document.querySelectorAll("#ponies li").length === 2`)
 }
 
-func testTwoTabs(t *testing.T, browser chromium) {
+func testTwoTabs(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
@@ -155,7 +156,7 @@ func testTwoTabs(t *testing.T, browser chromium) {
 	addInBoth(one, two)
 }
 
-func testTwoTabsWithoutLocks(t *testing.T, browser chromium) {
+func testTwoTabsWithoutLocks(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser, withoutLocks, withoutChannels)
 	one.login("alice")
@@ -174,28 +175,28 @@ func addInBoth(one, two *tab) {
 	one.t.Helper()
 	var both sync.WaitGroup
 	for _, b := range []*tab{one, two} {
-		b.fill("name", "Misty")
-		b.fill("breed", "Connemara")
+		b.Fill("name", "Misty")
+		b.Fill("breed", "Connemara")
 	}
 	for _, b := range []*tab{one, two} {
-		both.Go(func() { b.click("#add button") })
+		both.Go(func() { b.Click("#add button") })
 	}
 	both.Wait()
 	for _, b := range []*tab{one, two} {
-		b.waitText("Misty has joined your herd.")
+		b.WaitText("Misty has joined your herd.")
 		b.addPony("Star")
-		b.waitText("Star has joined your herd.")
+		b.WaitText("Star has joined your herd.")
 	}
 }
 
-func testLostAnswer(t *testing.T, browser chromium) {
+func testLostAnswer(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	b := s.person(t, browser)
 	b.login("alice")
 	s.advance(11 * time.Minute)
 	s.set(2, 0)
 	b.addPony("Misty")
-	b.waitText("Misty has joined your herd.")
+	b.WaitText("Misty has joined your herd.")
 	tries := s.answered("POST", refreshPath)
 	if len(tries) < 3 {
 		t.Fatalf("tries: %+v", tries)
@@ -207,114 +208,114 @@ func testLostAnswer(t *testing.T, browser chromium) {
 	}
 	s.advance(11 * time.Minute)
 	b.addPony("Star")
-	b.waitText("Star has joined your herd.")
+	b.WaitText("Star has joined your herd.")
 	if again := s.answered("POST", refreshPath); again[len(again)-1].key == tries[0].key {
 		t.Error("a key was used for two refreshes")
 	}
 }
 
-func testStepUp(t *testing.T, browser chromium) {
+func testStepUp(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser, withoutEvents), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
-	desk.waitFor(`document.querySelectorAll("#devices li").length === 2`)
+	desk.WaitFor(`document.querySelectorAll("#devices li").length === 2`)
 	s.advance(6 * time.Minute) // past the age for a step-up
-	desk.click("#devices button")
-	desk.waitFor(`document.getElementById("step-up").open && document.activeElement.id === "step-up-password"`)
-	desk.click("#step-up-cancel")
-	desk.waitFor(`!document.getElementById("step-up").open && document.querySelectorAll("#devices li").length === 2`)
-	desk.click("#devices button")
-	desk.fill("step-up-password", "wrong")
-	desk.click("#step-up-form .primary")
-	desk.waitFor(`document.getElementById("step-up-problem").textContent.includes("login_failed")`)
-	desk.fill("step-up-password", password)
-	desk.click("#step-up-form .primary")
-	desk.waitText("That device is signed out.")
-	desk.waitFor(`document.querySelectorAll("#devices li").length === 1 && !document.getElementById("step-up").open`)
+	desk.Click("#devices button")
+	desk.WaitFor(`document.getElementById("step-up").open && document.activeElement.id === "step-up-password"`)
+	desk.Click("#step-up-cancel")
+	desk.WaitFor(`!document.getElementById("step-up").open && document.querySelectorAll("#devices li").length === 2`)
+	desk.Click("#devices button")
+	desk.Fill("step-up-password", "wrong")
+	desk.Click("#step-up-form .primary")
+	desk.WaitFor(`document.getElementById("step-up-problem").textContent.includes("login_failed")`)
+	desk.Fill("step-up-password", password)
+	desk.Click("#step-up-form .primary")
+	desk.WaitText("That device is signed out.")
+	desk.WaitFor(`document.querySelectorAll("#devices li").length === 1 && !document.getElementById("step-up").open`)
 
 	phone.addPony("Misty")
-	phone.waitText("The session has ended")
-	phone.waitFor(signedOut)
+	phone.WaitText("The session has ended")
+	phone.WaitFor(signedOut)
 	desk.addPony("Star")
-	desk.waitText("Star has joined your herd.")
+	desk.WaitText("Star has joined your herd.")
 }
 
-func testLogoutOthers(t *testing.T, browser chromium) {
+func testLogoutOthers(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser, withoutEvents), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
-	desk.click("#others")
-	desk.waitText("Your other devices are signed out.")
-	desk.waitFor(`document.querySelectorAll("#devices li").length === 1`)
-	phone.click("#reload")
-	phone.waitText("session_ended · ")
-	phone.waitFor(signedOut)
+	desk.Click("#others")
+	desk.WaitText("Your other devices are signed out.")
+	desk.WaitFor(`document.querySelectorAll("#devices li").length === 1`)
+	phone.Click("#reload")
+	phone.WaitText("session_ended · ")
+	phone.WaitFor(signedOut)
 }
 
-func testLogoutElsewhere(t *testing.T, browser chromium) {
+func testLogoutElsewhere(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
 	told, untold := one.another(withoutEvents), one.another(withoutChannels, withoutEvents)
 	told.ready()
 	untold.ready()
-	one.click("#logout")
-	one.waitText("You are signed out.")
-	told.waitText("You were signed out in another tab.")
-	told.waitFor(signedOut)
-	untold.waitFor(signedIn) // it cannot know yet
+	one.Click("#logout")
+	one.WaitText("You are signed out.")
+	told.WaitText("You were signed out in another tab.")
+	told.WaitFor(signedOut)
+	untold.WaitFor(signedIn) // it cannot know yet
 	untold.addPony("Misty")
-	untold.waitText("You were signed out in another tab or window.")
-	untold.waitText("token_missing · ")
-	untold.waitFor(signedOut)
+	untold.WaitText("You were signed out in another tab or window.")
+	untold.WaitText("token_missing · ")
+	untold.WaitFor(signedOut)
 	if n := s.count("POST", "/ponies", 201); n != 0 {
 		t.Error("a pony was added after logout")
 	}
 }
 
-func testSwitch(t *testing.T, browser chromium) {
+func testSwitch(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
 	one.addPony("Star")
-	one.waitText("Star has joined your herd.")
+	one.WaitText("Star has joined your herd.")
 	untold := one.another(withoutChannels, withoutEvents)
 	untold.ready()
-	untold.waitText("Star")
-	one.click("#logout")
+	untold.WaitText("Star")
+	one.Click("#logout")
 	one.login("bob")
 	untold.addPony("Misty")
-	untold.waitText("Signed in as bob")
+	untold.WaitText("Signed in as bob")
 	untold.ready()
-	untold.waitFor(`!document.getElementById("problem").hidden`)
+	untold.WaitFor(`!document.getElementById("problem").hidden`)
 	if n := s.count("POST", "/ponies", 201); n != 1 {
 		t.Error("what alice typed was done as bob")
 	}
-	if strings.Contains(untold.shown(), "Star") {
+	if strings.Contains(untold.Shown(), "Star") {
 		t.Error("bob sees alice's ponies")
 	}
 }
 
-func testBack(t *testing.T, browser chromium) {
+func testBack(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
 	one.addPony("Misty")
-	one.waitText("Misty has joined your herd.")
+	one.WaitText("Misty has joined your herd.")
 	two := one.another()
 	two.ready()
-	one.do(chromedp.Navigate("about:blank"))
-	two.click("#logout")
-	two.waitText("You are signed out.")
-	two.do(chromedp.Navigate("about:blank"))
+	one.Do(chromedp.Navigate("about:blank"))
+	two.Click("#logout")
+	two.WaitText("You are signed out.")
+	two.Do(chromedp.Navigate("about:blank"))
 	for _, b := range []*tab{one, two} {
-		b.do(chromedp.NavigateBack())
+		b.Do(chromedp.NavigateBack())
 		if text := eval[string](b, `document.body.textContent`); strings.Contains(text, "Misty") || strings.Contains(text, "alice") {
 			t.Error("the history shows something private")
 		}
-		b.waitFor(signedOut)
+		b.WaitFor(signedOut)
 		if eval[bool](b, signedIn) {
 			t.Error("the history says that somebody is signed in")
 		}
@@ -323,12 +324,12 @@ func testBack(t *testing.T, browser chromium) {
 
 // testFrozen plays what a browser does that keeps whole pages in its history,
 // which Chromium may or may not do for a page that says no-store.
-func testFrozen(t *testing.T, browser chromium) {
+func testFrozen(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser, withoutChannels)
 	one.login("alice")
 	one.addPony("Misty")
-	one.waitText("Misty has joined your herd.")
+	one.WaitText("Misty has joined your herd.")
 	two := one.another()
 	two.ready()
 	eval[bool](one, `dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }))`)
@@ -338,28 +339,28 @@ func testFrozen(t *testing.T, browser chromium) {
 	show := `dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))`
 	eval[bool](one, show)
 	one.ready() // still signed in, and loaded anew
-	one.waitText("Misty")
+	one.WaitText("Misty")
 	eval[bool](one, `dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }))`)
-	two.click("#logout")
-	two.waitText("You are signed out.")
+	two.Click("#logout")
+	two.WaitText("You are signed out.")
 	eval[bool](one, show)
-	one.waitFor(signedOut)
+	one.WaitFor(signedOut)
 }
 
-func testNarrow(t *testing.T, browser chromium) {
+func testNarrow(t *testing.T, browser *browsertest.Browser) {
 	b := newStack(t, 0, slow).person(t, browser)
-	b.do(chromedp.EmulateViewport(360, 740))
+	b.Do(chromedp.EmulateViewport(360, 740))
 	fits := func() {
 		t.Helper()
 		if w := eval[int](b, `document.documentElement.scrollWidth`); w > 360 {
 			t.Errorf("the page is %d px wide", w)
 		}
 	}
-	b.waitFor(signedOut)
+	b.WaitFor(signedOut)
 	fits()
 	b.login("alice")
 	b.addPony(strings.Repeat("W", 64))
-	b.waitText("has joined your herd.")
+	b.WaitText("has joined your herd.")
 	fits()
 }
 
@@ -367,44 +368,44 @@ func testNarrow(t *testing.T, browser chromium) {
 func (b *tab) subscribed() {
 	b.t.Helper()
 	b.ready()
-	b.waitFor(`!document.getElementById("live").hidden`)
+	b.WaitFor(`!document.getElementById("live").hidden`)
 }
 
 // Two browsers, signed in apart. One ends the other's session in its list of
 // devices; the other says so at once, without being touched.
-func testEndedLive(t *testing.T, browser chromium) {
+func testEndedLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
 	phone.subscribed()
-	desk.click("#devices button")
-	phone.waitText("You were signed out: it was ended in another window or on another device.")
-	phone.waitFor(signedOut)
-	desk.waitText("That device is signed out.")
+	desk.Click("#devices button")
+	phone.WaitText("You were signed out: it was ended in another window or on another device.")
+	phone.WaitFor(signedOut)
+	desk.WaitText("That device is signed out.")
 	if text := eval[string](phone, `document.body.textContent`); strings.Contains(text, "alice") {
 		t.Error("something private is left in the page")
 	}
-	desk.waitFor(signedIn)
+	desk.WaitFor(signedIn)
 	phone.login("alice") // and may come back
 	phone.subscribed()
 }
 
-func testOthersLive(t *testing.T, browser chromium) {
+func testOthersLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser), s.person(t, browser)
 	phone.login("alice")
 	desk.login("alice")
 	phone.subscribed()
-	desk.click("#others")
-	phone.waitText("You were signed out: another device has logged out all others.")
-	phone.waitFor(signedOut)
-	desk.waitText("Your other devices are signed out.")
-	desk.waitFor(signedIn)
+	desk.Click("#others")
+	phone.WaitText("You were signed out: another device has logged out all others.")
+	phone.WaitFor(signedOut)
+	desk.WaitText("Your other devices are signed out.")
+	desk.WaitFor(signedIn)
 }
 
 // Whoever logs out everywhere is told by the server as everybody else is.
-func testEverywhereLive(t *testing.T, browser chromium) {
+func testEverywhereLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser), s.person(t, browser)
 	phone.login("alice")
@@ -416,28 +417,28 @@ func testEverywhereLive(t *testing.T, browser chromium) {
 		t.Fatalf("logout everywhere: %d %s", a.status, a.body)
 	}
 	for _, b := range []*tab{phone, desk} {
-		b.waitText("You were signed out: it was ended in another window or on another device.")
-		b.waitFor(signedOut)
+		b.WaitText("You were signed out: it was ended in another window or on another device.")
+		b.WaitFor(signedOut)
 	}
 }
 
 // Two windows of one session, which do not hear each other but by the server.
-func testLogoutLive(t *testing.T, browser chromium) {
+func testLogoutLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser, withoutChannels)
 	one.login("alice")
 	two := one.another(withoutChannels)
 	two.subscribed()
-	one.click("#logout")
-	one.waitText("You are signed out.")
-	two.waitText("You were signed out: it was ended in another window or on another device.")
-	two.waitFor(signedOut)
+	one.Click("#logout")
+	one.WaitText("You are signed out.")
+	two.WaitText("You were signed out: it was ended in another window or on another device.")
+	two.WaitFor(signedOut)
 	if text := eval[string](one, `document.getElementById("status").textContent`); text != "You are signed out." {
 		t.Errorf("whoever logs out is told %q", text)
 	}
 }
 
-func testPonyLive(t *testing.T, browser chromium) {
+func testPonyLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	phone, desk := s.person(t, browser), s.person(t, browser)
 	phone.login("alice")
@@ -445,17 +446,17 @@ func testPonyLive(t *testing.T, browser chromium) {
 	phone.subscribed()
 	desk.subscribed()
 	desk.addPony("Misty")
-	desk.waitText("Misty has joined your herd.")
-	phone.waitText("Misty")
+	desk.WaitText("Misty has joined your herd.")
+	phone.WaitText("Misty")
 	phone.addPony("Star")
 	for _, b := range []*tab{phone, desk} {
-		b.waitText("Star")
-		b.waitFor(`document.querySelectorAll("#ponies li").length === 2`) // each once
+		b.WaitText("Star")
+		b.WaitFor(`document.querySelectorAll("#ponies li").length === 2`) // each once
 	}
 }
 
 // A stream that was cut comes back, and what was missed is there.
-func testStreamAgain(t *testing.T, browser chromium) {
+func testStreamAgain(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
@@ -465,14 +466,14 @@ func testStreamAgain(t *testing.T, browser chromium) {
 	if a := s.bearer(t, "alice").do("POST", "/ponies", `{"name":"Misty","breed":"Dales"}`); a.status != 201 {
 		t.Fatalf("a pony: %d", a.status)
 	}
-	one.until("another stream", func() bool { return len(s.answered("GET", "/ponies/events")) > cut })
-	one.waitText("Misty")
-	one.waitFor(signedIn)
+	one.Until("another stream", func() bool { return len(s.answered("GET", "/ponies/events")) > cut })
+	one.WaitText("Misty")
+	one.WaitFor(signedIn)
 }
 
 // The page's policy allows a WebSocket to its own server, which closes it with the
 // session; a page elsewhere may not open one.
-func testSocketLive(t *testing.T, browser chromium) {
+func testSocketLive(t *testing.T, browser *browsertest.Browser) {
 	s := newStack(t, 0, slow)
 	one := s.person(t, browser)
 	one.login("alice")
@@ -480,9 +481,9 @@ func testSocketLive(t *testing.T, browser chromium) {
 		socket.onopen = () => heard.push("open");
 		socket.onmessage = (e) => heard.push(JSON.parse(e.data));
 		socket.onclose = (e) => heard.push(e.code + " " + e.reason); ""`)
-	one.waitFor(`heard[0] === "open"`)
+	one.WaitFor(`heard[0] === "open"`)
 	one.addPony("Misty")
-	one.waitFor(`heard[1]?.pony?.name === "Misty"`)
-	one.click("#logout")
-	one.waitFor(`heard[3] === "4401 logout" && heard[2].reason === "logout"`)
+	one.WaitFor(`heard[1]?.pony?.name === "Misty"`)
+	one.Click("#logout")
+	one.WaitFor(`heard[3] === "4401 logout" && heard[2].reason === "logout"`)
 }

@@ -33,6 +33,12 @@ type Config struct {
 	// is more, pages refresh when a request is refused. Zero means 4 minutes;
 	// the least is a second.
 	RefreshEvery time.Duration
+	// Compare is the path of the page that compares the profiles, to which the page
+	// links. Empty means no link.
+	Compare string
+	// Shop is the address at which a user of the page comes to the other site signed
+	// in, to which the page links. Empty means no link.
+	Shop string
 }
 
 const defaultRefreshEvery = 4 * time.Minute

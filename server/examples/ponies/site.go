@@ -1,30 +1,18 @@
 package ponies
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
-	"time"
+
+	"github.com/remuda-go/remuda/server/examples/internal/static"
+	"github.com/remuda-go/remuda/web"
 )
 
 //go:embed site
 var site embed.FS
-
-// policy is the page's Content-Security-Policy. Nothing inline runs or styles,
-// and nothing comes from elsewhere.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-// assets are the files beside the page, with their types.
-var assets = []struct{ name, media string }{
-	{"app.js", "text/javascript; charset=utf-8"},
-	{"style.css", "text/css; charset=utf-8"},
-	{"icon.svg", "image/svg+xml"},
-}
 
 // addSite adds the page and its assets to the routes.
 func (h *handler) addSite(cfg Config) error {
@@ -32,15 +20,18 @@ func (h *handler) addSite(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	h.routes["/"] = route{http.MethodGet: &page{
-		text: text, log: cfg.Log, auth: h.web.Prefix(), refresh: cfg.RefreshEvery.Milliseconds(),
-	}}
-	for _, a := range assets {
-		body, err := site.ReadFile("site/" + a.name)
+	h.routes["/"] = route{http.MethodGet: &page{text: text, log: cfg.Log, data: pageData{
+		Auth: h.web.Prefix(), Refresh: cfg.RefreshEvery.Milliseconds(), Compare: cfg.Compare, Shop: cfg.Shop,
+	}}}
+	for _, f := range []struct {
+		files fs.FS
+		name  string
+	}{{site, "site/app.js"}, {static.Files, static.Style}, {static.Files, static.Icon}} {
+		path, asset, err := static.Asset(f.files, f.name)
 		if err != nil {
 			return err
 		}
-		h.routes["/assets/"+a.name] = route{http.MethodGet: newAsset(a.name, a.media, body)}
+		h.routes[path] = route{http.MethodGet: asset}
 	}
 	return nil
 }
@@ -49,60 +40,28 @@ func (h *handler) addSite(cfg Config) error {
 // to ask who is signed in; so a browser's cache and its history hold nothing
 // private that the server has put there.
 type page struct {
-	text    *template.Template
-	log     *slog.Logger
-	auth    string
-	refresh int64
+	text *template.Template
+	log  *slog.Logger
+	data pageData
 }
 
 // pageData is what the template is given.
 type pageData struct {
 	Auth    string // where the endpoints are
 	Refresh int64  // milliseconds
+	Compare string // as in Config
+	Shop    string // likewise
 	Ask     bool   // there are cookies, and so perhaps a session
+	Return  string // where to go once somebody is signed in, or empty
 }
 
 // ServeHTTP implements [http.Handler].
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var body bytes.Buffer
-	if err := p.text.Execute(&body, pageData{Auth: p.auth, Refresh: p.refresh, Ask: r.Header.Get("Cookie") != ""}); err != nil {
-		p.log.ErrorContext(r.Context(), "the page does not render", "error", err)
-		http.Error(w, "Internal error", http.StatusInternalServerError)
-		return
+	data := p.data
+	data.Ask = r.Header.Get("Cookie") != ""
+	// Wherever it came from: nobody is sent away from this site.
+	if back := r.URL.Query().Get("return"); web.ReturnPath(back) {
+		data.Return = back
 	}
-	h := w.Header()
-	protect(h)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w) // the client is gone: nobody is left to tell
-}
-
-// asset is a file that browsers may keep, but ask about before each use.
-type asset struct {
-	name, media, etag string
-	body              []byte
-}
-
-func newAsset(name, media string, body []byte) *asset {
-	sum := sha256.Sum256(body)
-	return &asset{name: name, media: media, body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
-}
-
-// ServeHTTP implements [http.Handler].
-func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	protect(h)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Content-Type", a.media)
-	h.Set("ETag", a.etag)
-	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(a.body))
-}
-
-// protect keeps other sites and guesses about types away.
-func protect(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	static.WritePage(r.Context(), w, p.log, p.text, data)
 }

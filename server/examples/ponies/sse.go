@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/remuda-go/remuda/server/examples/internal/static"
 )
 
 // events streams server-sent events (HTML standard, section 9.2): "pony" for each
@@ -16,7 +18,7 @@ func (st *streams) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.close()
 	h := w.Header()
-	protect(h)
+	static.Protect(h)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more

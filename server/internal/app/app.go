@@ -145,7 +145,8 @@ func (a *App) openWeb() error {
 	}
 	a.web, err = web.New(web.Config{
 		Manager: a.manager, Keys: a.ring, Authenticator: throttled,
-		Origins: a.cfg.Origins, TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Log: a.log,
+		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
+		TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Log: a.log,
 	})
 	return err
 }

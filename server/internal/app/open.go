@@ -82,16 +82,26 @@ func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
 	if err := ensureFolder(cfg.Database); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	s, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: cfg.Database})
+	s, err := OpenStore(ctx, cfg.Database)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	return s, nil
 }
 
+// OpenStore opens a database of sessions, and makes the file if it is missing. The
+// caller closes it.
+func OpenStore(ctx context.Context, path string) (store.Store, error) {
+	s, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: path})
+	if err != nil {
+		return nil, err // not a nil that is not nil
+	}
+	return s, nil
+}
+
 func newManager(ctx context.Context, cfg *config.Config, s store.Store, ring *keyring.Ring, sink event.Sink) (*remuda.Manager, error) {
 	m, err := remuda.New(ctx, remuda.Config{
-		Store: s, Keys: ring, Issuer: cfg.Issuer, Profiles: []remuda.Profile{cfg.Web, cfg.API},
+		Store: s, Keys: ring, Issuer: cfg.Issuer, Profiles: cfg.Sessions(),
 		MaxStaleness: cfg.MaxStaleness,
 		Events:       sink, DiscardSessionsOfLostRing: cfg.DiscardSessionsOfLostRing,
 	})

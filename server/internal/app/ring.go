@@ -61,7 +61,7 @@ func readRing(ctx context.Context, cfg *config.Config, s store.Store, create boo
 	}
 	ring, err := keyring.Open(ctx, keyring.Config{
 		Source: source, Create: create, Every: every,
-		Overlap: remuda.Overlap(30*time.Second, cfg.Web, cfg.API),
+		Overlap: remuda.Overlap(30*time.Second, cfg.Sessions()...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)

@@ -38,13 +38,13 @@ what applies.`,
 func printConfig(w io.Writer, c *config.Config, asJSON bool) error {
 	if asJSON {
 		values := map[string]string{}
-		for _, s := range config.Settings() {
+		for _, s := range c.Settings() {
 			values[s.Name] = s.Get(c)
 		}
 		return printJSON(w, map[string]any{"settings": values})
 	}
 	var rows [][]string
-	for _, s := range config.Settings() {
+	for _, s := range c.Settings() {
 		rows = append(rows, []string{s.Name, s.Get(c)})
 	}
 	return printTable(w, []string{"SETTING", "VALUE"}, rows)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remuda-go/remuda/server/examples/compare"
+	"github.com/remuda-go/remuda/server/examples/handoff"
 	"github.com/remuda-go/remuda/server/examples/ponies"
 	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/remuda-go/remuda/server/internal/config"
@@ -20,9 +23,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// demoIssuer does not change with the port, so that the tokens of a demo with
-// --data go on after a restart on another one.
-const demoIssuer = "urn:remuda:demo"
+// The issuers do not change with the ports, so that the tokens of a demo with
+// --data go on after a restart on others.
+const (
+	demoIssuer = "urn:remuda:demo"
+	shopIssuer = "urn:remuda:demo:shop"
+)
 
 // demo is the demo's command line.
 type demo struct {
@@ -39,8 +45,9 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try it: a server with two users, a page and an API of ponies",
-		Long: `Run a server with two users, a page to click through, and an API of ponies for
-curl. Everything is set up; without --data it is removed at the end. Ctrl-C ends
+		Long: `Run a server with two users, a page to click through, an API of ponies for curl,
+a second site to come to signed in, and a page that measures every kind of session
+side by side. Everything is set up; without --data it is removed at the end. Ctrl-C ends
 it.`,
 		Args: cobra.NoArgs,
 	}
@@ -56,71 +63,135 @@ it.`,
 }
 
 func (d *demo) run(cmd *cobra.Command) (err error) {
-	host, err := d.host()
-	if err != nil {
+	if err := d.checkListen(); err != nil {
 		return err
 	}
 	cfg, err := d.config(cmd)
 	if err != nil {
 		return err
 	}
-	ctx := cmd.Context()
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
 	ln, err := app.Listen(ctx, d.listen)
 	if err != nil {
 		return err
 	}
-	cfg.Origins = demoOrigins(ln, host)
-	remove, err := d.folder(&cfg)
+	shop, err := app.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	cfg.Origins = demoOrigins(ln)
+	remove, err := d.folder(&cfg)
+	if err != nil {
+		return errors.Join(err, ln.Close(), shop.Close())
+	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := newLog(cfg.Log, cmd.ErrOrStderr())
-	mount := func(p app.Parts) (http.Handler, error) {
-		return ponies.New(ponies.Config{
-			Web: p.Web, Sessions: p.Sessions, Origins: cfg.Origins, Stopping: p.Stopping,
-			Log: log, RefreshEvery: refreshEvery(d.access),
-		})
-	}
-	return run(ctx, ln, app.Options{Config: cfg, Log: log, Mount: mount}, func(a *app.App) error {
+	closed := make(chan error, 1)
+	defer func() { stop(); err = errors.Join(err, <-closed) }()
+	open := make(chan struct{})
+	go func() {
+		defer stop() // one does not go on without the other
+		closed <- run(ctx, shop, demoShop(cfg, shop, log), func(*app.App) error { close(open); return nil })
+	}()
+	return run(ctx, ln, d.ponies(cfg, shop, log), func(a *app.App) error {
 		users, err := d.users(ctx, a.Users())
 		if err != nil {
 			return err
 		}
-		return d.welcome(cmd.OutOrStdout(), app.URL(ln, false), cfg.Data, users)
+		select {
+		case <-open:
+			return d.welcome(cmd.OutOrStdout(), cfg, users, shopOrigin(shop))
+		case <-ctx.Done():
+			return nil
+		}
 	})
 }
 
-// host returns the host to listen on. The demo speaks plain HTTP and shows its
-// passwords, so it is for this machine alone.
-func (d *demo) host() (string, error) {
+// ponies is the first site: the ponies, and the page that compares.
+func (d *demo) ponies(cfg config.Config, shop net.Listener, log *slog.Logger) app.Options {
+	cfg.HandOff = handoff.Source(shopOrigin(shop))
+	return app.Options{Config: cfg, Log: log, Mount: func(p app.Parts) (http.Handler, error) {
+		herd, err := ponies.New(ponies.Config{
+			Web: p.Web, Sessions: p.Sessions, Origins: cfg.Origins, Stopping: p.Stopping,
+			Log: log, RefreshEvery: refreshEvery(d.access), Compare: compare.Path, Shop: handoff.Link(shopOrigin(shop)),
+		})
+		if err != nil {
+			return nil, err
+		}
+		comparison, err := compare.New(compare.Config{
+			Web: p.Web, Origins: cfg.Origins, Open: app.OpenStore, Folder: cfg.Data, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return atHome(cfg.Origins[0], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, compare.Path) {
+				comparison.ServeHTTP(w, r)
+				return
+			}
+			herd.ServeHTTP(w, r)
+		})), nil
+	}}
+}
+
+// atHome sends a browser that has come to localhost to the other name of this
+// machine: the shop is at localhost, and cookies do not tell ports apart.
+func atHome(origin string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := strings.Cut(r.Host, ":")
+		if strings.EqualFold(host, "localhost") && r.URL.Path == "/" {
+			http.Redirect(w, r, origin+r.URL.RequestURI(), http.StatusTemporaryRedirect) //nolint:gosec // the origin is our own
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// demoShop is the second site: a server of its own, on another host and over the
+// same files.
+func demoShop(cfg config.Config, ln net.Listener, log *slog.Logger) app.Options {
+	source := cfg.Origins[0]
+	cfg.Origins, cfg.Issuer, cfg.MetricsListen = []string{shopOrigin(ln)}, shopIssuer, ""
+	log = log.With("site", "shop")
+	cfg.HandOff = handoff.Target(source)
+	return app.Options{Config: cfg, Log: log, Mount: func(p app.Parts) (http.Handler, error) {
+		return handoff.New(handoff.Config{Web: p.Web, Source: source, Log: log})
+	}}
+}
+
+// shopOrigin is how browsers name the shop.
+func shopOrigin(ln net.Listener) string { return "http://localhost:" + portOf(ln) }
+
+// checkListen sees to it that the demo serves this machine alone: it speaks plain
+// HTTP and shows its passwords.
+func (d *demo) checkListen() error {
 	host, _, err := net.SplitHostPort(d.listen)
 	if err != nil {
-		return "", usage("--listen: %q is not host:port, like 127.0.0.1:8080", d.listen)
+		return usage("--listen: %q is not host:port, like 127.0.0.1:8080", d.listen)
 	}
 	a, err := netip.ParseAddr(host)
 	if host != "localhost" && (err != nil || !a.IsLoopback()) {
-		return "", usage("--listen: the demo serves this machine alone: listen on 127.0.0.1, not on %q", host)
+		return usage("--listen: the demo serves this machine alone: listen on 127.0.0.1, not on %q", host)
 	}
-	return host, nil
+	return nil
 }
 
-// demoOrigins are the ways in which a browser of this machine names the server.
-func demoOrigins(ln net.Listener, host string) []string {
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		port = "0" // a TCP address always has one
-	}
-	list := []string{"http://127.0.0.1:" + port, "http://localhost:" + port}
-	if host != "127.0.0.1" && host != "localhost" {
-		list = append(list, "http://"+net.JoinHostPort(host, port))
-	}
-	if port == "80" { // which browsers leave out
+// demoOrigins are the ways in which clients of this machine name the server; the
+// first is where it listens.
+func demoOrigins(ln net.Listener) []string {
+	list := []string{app.URL(ln, false), "http://localhost:" + portOf(ln)}
+	if portOf(ln) == "80" { // which browsers leave out
 		for i, o := range list {
 			list[i] = o[:len(o)-len(":80")]
 		}
 	}
 	return list
+}
+
+func portOf(ln net.Listener) string {
+	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a TCP address always has one
+	return port
 }
 
 func (d *demo) config(cmd *cobra.Command) (config.Config, error) {
@@ -132,10 +203,10 @@ func (d *demo) config(cmd *cobra.Command) (config.Config, error) {
 	if d.access < time.Second {
 		return cfg, usage("--access: %v is too short; the least is a second", d.access)
 	}
-	if least := cfg.Web.Rotation.Floor + d.access; least >= cfg.Web.Idle {
-		return cfg, usage("--access: %v is too long; a session that is not used ends after %v", d.access, cfg.Web.Idle)
+	if web := cfg.Profile("web"); web.Rotation.Floor+d.access >= web.Idle {
+		return cfg, usage("--access: %v is too long; a session that is not used ends after %v", d.access, web.Idle)
 	}
-	cfg.Web.Access, cfg.API.Access = d.access, d.access
+	cfg.Profile("web").Access, cfg.Profile("api").Access = d.access, d.access
 	cfg.Issuer = demoIssuer
 	return cfg, nil
 }
@@ -194,9 +265,10 @@ func (d *demo) users(ctx context.Context, dir *directory.Directory) ([]demoUser,
 }
 
 // welcome prints all there is to know. The last line says that it is complete.
-func (d *demo) welcome(w io.Writer, url, folder string, users []demoUser) error {
+func (d *demo) welcome(w io.Writer, cfg config.Config, users []demoUser, shop string) error {
+	url := cfg.Origins[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "Remuda demo at %s\n\nEverything is kept in %s", url, folder)
+	fmt.Fprintf(&b, "Remuda demo at %s\n\nEverything is kept in %s", url, cfg.Data)
 	if d.data == "" {
 		b.WriteString(", and removed at the end")
 	}
@@ -209,6 +281,7 @@ func (d *demo) welcome(w io.Writer, url, folder string, users []demoUser) error 
 		fmt.Fprintf(&b, "  user %-6s password %s\n", u.name, shown)
 	}
 	b.WriteString(curlLines(url, users[0]))
+	fmt.Fprintf(&b, browserText, url+compare.Path, shop)
 	fmt.Fprintf(&b, "Now open %s in a browser. Ctrl-C ends the demo.\n", url)
 	_, err := io.WriteString(w, b.String())
 	return err

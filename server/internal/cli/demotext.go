@@ -25,6 +25,15 @@ Any other client: tokens.
 
 `
 
+// browserText says what there is to see besides the page; %s are two addresses.
+const browserText = `In a browser, once you are signed in, “Go to the shop, signed in” leads to another
+site on another host. Beside the ponies:
+
+  %s  measures five kinds of session side by side
+  %s  is the shop, where you sign in with your account at the ponies
+
+`
+
 // curlLines fills in the URL and a user's login.
 func curlLines(url string, u demoUser) string {
 	password := u.password

@@ -30,8 +30,9 @@ func (l *loader) check(c *Config, offline bool) {
 		{true, []string{"origins"}, l.checkOrigins},
 		{true, []string{"listen", "origins", "tls", "behind_proxy", "trusted_proxies"}, l.checkTransport},
 		{false, []string{"keys", "keys_file", "keys_in", "keys_master", "keys_rotate"}, l.checkKeys},
-		{false, []string{"profiles.web"}, func(c *Config) { l.checkProfile(c, &c.Web) }},
-		{false, []string{"profiles.api"}, func(c *Config) { l.checkProfile(c, &c.API) }},
+		{false, nil, l.checkProfiles},
+		{false, []string{"profiles", "web_profiles", "token_profiles"}, l.checkOffers},
+		{false, []string{"profiles", "hand_off"}, l.checkHandOff},
 		{false, []string{"origins", "issuer"}, l.checkIssuer},
 		{false, []string{"login"}, l.checkLogin},
 		{false, []string{"max_staleness"}, l.checkStaleness},
@@ -197,11 +198,90 @@ func (l *loader) set(name string) (Origin, bool) {
 	return o, ok && o != Origin{}
 }
 
-// checkProfile asks the library. It refuses every configuration without a store
-// before it does anything, and says what else is wrong.
-func (l *loader) checkProfile(_ *Config, p *remuda.Profile) {
-	for _, p := range ask(remuda.Config{Issuer: "any", Profiles: []remuda.Profile{*p}}) {
-		l.complain(settingOf(p.Field), "%s", inSettings(p.Reason))
+// checkProfiles asks the library about each profile whose settings are good. It
+// refuses every configuration without a store before it does anything, and says
+// what else is wrong.
+func (l *loader) checkProfiles(c *Config) {
+	for i := range c.Profiles {
+		p := &c.Profiles[i]
+		if !l.good("profiles." + p.Name) {
+			continue
+		}
+		for _, problem := range ask(remuda.Config{Issuer: "any", Profiles: []remuda.Profile{p.Profile}}) {
+			l.complainOf(settingOf(problem.Field), l.known.declared[p.Name], "%s", inSettings(problem.Reason))
+		}
+	}
+}
+
+// complainOf is complain about what may stand nowhere: then it is said of where
+// that comes from.
+func (l *loader) complainOf(setting string, instead Origin, format string, args ...any) {
+	o, ok := l.set(setting)
+	if !ok {
+		o = instead
+	}
+	l.found.add(setting, o, format, args...)
+}
+
+// checkOffers looks at which profiles clients may ask for.
+func (l *loader) checkOffers(c *Config) {
+	for _, list := range []struct {
+		setting   string
+		names     []string
+		transport remuda.Transport
+	}{{"web_profiles", c.WebProfiles, remuda.Cookie}, {"token_profiles", c.TokenProfiles, remuda.Bearer}} {
+		for i, name := range list.names {
+			p := c.Profile(name)
+			switch {
+			case p == nil:
+				l.complain(list.setting, "there is no profile %q%s", name, didYouMean(nearest(name, slices.Concat(l.known.profiles, presetNames))))
+			case p.Transport != list.transport:
+				l.complain(list.setting, "%q has the transport %v; it takes %v", name, p.Transport, list.transport)
+			case slices.Contains(list.names[:i], name):
+				l.complain(list.setting, "names %q twice", name)
+			}
+		}
+	}
+	if len(c.WebProfiles)+len(c.TokenProfiles) == 0 {
+		l.complain("web_profiles", "is empty, and token_profiles too: nobody could sign in")
+	}
+	for i := range c.Profiles {
+		name := c.Profiles[i].Name
+		if !slices.Contains(c.WebProfiles, name) && !slices.Contains(c.TokenProfiles, name) && c.HandOff.Profile != name {
+			l.found.add("profiles."+name, l.known.declared[name], "is in neither web_profiles nor token_profiles, so that nobody can have it")
+		}
+	}
+}
+
+// checkHandOff asks package web about the pages, and looks at the profile.
+func (l *loader) checkHandOff(c *Config) {
+	h := c.HandOff
+	_, err := web.New(web.Config{Origins: []string{"https://any.example"}, HandOff: h})
+	for _, part := range []struct{ field, setting string }{{"Targets", "targets"}, {"Source", "source"}, {"SignIn", "sign_in"}} {
+		for _, reason := range about(err, "web: HandOff."+part.field+": ") {
+			l.complain("hand_off."+part.setting, "%s", reason)
+		}
+	}
+	if h.Source == "" {
+		for name, has := range map[string]bool{"profile": h.Profile != "", "ends_with_parent": h.EndsWithParent, "replace_same": h.ReplaceSame} {
+			if has {
+				l.complain("hand_off."+name, "is for sites to which users are handed: set hand_off.source")
+			}
+		}
+		return
+	}
+	name := h.Profile
+	if name == "" && len(c.WebProfiles) > 0 {
+		name = c.WebProfiles[0]
+	}
+	p := c.Profile(name)
+	switch {
+	case p == nil:
+		l.complainOf("hand_off.profile", l.origins["hand_off.source"], "there is no profile %q", name)
+	case p.Transport != remuda.Cookie:
+		l.complainOf("hand_off.profile", l.origins["hand_off.source"], "%q has the transport %v; it takes %v", name, p.Transport, remuda.Cookie)
+	case p.Recordless && h.EndsWithParent:
+		l.complain("hand_off.ends_with_parent", "needs a profile with records; %q has none", name)
 	}
 }
 
@@ -226,7 +306,7 @@ func ask(c remuda.Config) []remuda.ConfigProblem {
 
 // settingOf makes "profiles.web.remember_idle" of "Profiles[web].RememberIdle".
 func settingOf(field string) string {
-	field = strings.NewReplacer("[", ".", "]", "").Replace(field)
+	field = strings.NewReplacer("[", ".", "]", "", "Recordless", "Record").Replace(field)
 	parts := strings.Split(field, ".")
 	for i, part := range parts {
 		parts[i] = snake(part)
@@ -236,8 +316,8 @@ func settingOf(field string) string {
 
 // inSettings rewrites the names of fields in a reason.
 var inSettings = strings.NewReplacer(
-	"Rotation.Floor", "rotation.floor", "Access", "access", "Grace", "grace",
-	"RememberAbsolute", "remember_absolute", "Absolute", "absolute",
+	"Rotation.Floor", "rotation.floor", "Early", "early", "ByAccess", "by_access", "Access", "access", "Grace", "grace", "Idle", "idle",
+	"RememberAbsolute", "remember_absolute", "RememberIdle", "remember_idle", "Absolute", "absolute",
 ).Replace
 
 func snake(s string) string {

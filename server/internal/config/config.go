@@ -6,9 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/remuda-go/remuda"
-	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/revocation"
+	"github.com/remuda-go/remuda/web"
 	"github.com/remuda-go/remuda/web/limit"
 )
 
@@ -37,9 +36,16 @@ type Config struct {
 	BehindProxy    bool
 	TrustedProxies []netip.Prefix
 
-	Web, API remuda.Profile
-	Login    limit.Config
-	Log      Log
+	// Profiles are the kinds of sessions that exist, no two of one name.
+	Profiles []Profile
+	// WebProfiles and TokenProfiles are those that a client may ask for at login,
+	// the first where it asks for none; see web.Config. After Load they are all
+	// with that transport, where nothing else is set.
+	WebProfiles, TokenProfiles []string
+	HandOff                    web.HandOff
+
+	Login limit.Config
+	Log   Log
 
 	// MaxStaleness is how old a node's view of the revocation log may be.
 	MaxStaleness time.Duration
@@ -90,15 +96,11 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // Default returns what applies where nothing is set. Origins have no default.
 func Default() Config {
-	web, api := remuda.Web(), remuda.API()
-	for _, p := range []*remuda.Profile{&web, &api} {
-		p.Outage, p.Algorithm = remuda.OutageCheck, codec.HS256
-	}
 	return Config{
 		Listen: "127.0.0.1:8080",
 		Data:   "remuda-data",
-		Web:    web,
-		API:    api,
+
+		Profiles: []Profile{ready("web", "web"), ready("api", "api")},
 		Login: limit.Config{
 			PerAccount:      limit.Rate{Every: time.Minute, Burst: 5},
 			AcrossAddresses: limit.Rate{Every: 20 * time.Second, Burst: 50},
@@ -120,12 +122,6 @@ func (c *Config) Derive() {
 	}{{&c.Database, "sessions.db"}, {&c.Users, "users.db"}, {&c.KeysFile, "keys.json"}} {
 		if *f.path == "" {
 			*f.path = filepath.Join(c.Data, f.name)
-		}
-	}
-	for _, p := range []*remuda.Profile{&c.Web, &c.API} {
-		p.Credential = remuda.JWT
-		if p.Algorithm == codec.V4Local || p.Algorithm == codec.V4Public {
-			p.Credential = remuda.PASETO
 		}
 	}
 	if c.Issuer == "" && len(c.Origins) > 0 {

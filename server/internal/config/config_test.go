@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/server"
 	"github.com/remuda-go/remuda/server/internal/config"
 )
@@ -64,7 +66,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	for _, s := range config.Settings() {
+	for _, s := range want.Settings() {
 		leaf := s.Name[strings.LastIndexByte(s.Name, '.')+1:]
 		if !regexp.MustCompile(`(?m)^ *`+leaf+`:`).MatchString(all) && s.Name != "keys" && s.Name != "keys_master" {
 			t.Errorf("%s is not in the example", s.Name)
@@ -85,8 +87,8 @@ func TestSettingsRoundTrip(t *testing.T) {
 	t.Parallel()
 	variables := map[string]string{}
 	var environ []string
-	c := config.Default()
-	for _, s := range config.Settings() {
+	c := everyKind(t)
+	for _, s := range c.Settings() {
 		if other, taken := variables[s.Variable()]; taken {
 			t.Errorf("%s and %s are both %s", s.Name, other, s.Variable())
 		}
@@ -100,11 +102,22 @@ func TestSettingsRoundTrip(t *testing.T) {
 	}
 	c.Origins = []string{"http://localhost:1", "http://127.0.0.1:1"}
 	c.Derive()
-	for _, s := range config.Settings() {
+	for _, s := range c.Settings() {
 		if s.Get(&got) != s.Get(&c) {
 			t.Errorf("%s is %q, want %q", s.Name, s.Get(&got), s.Get(&c))
 		}
 	}
+}
+
+// everyKind is a configuration with every ready profile.
+func everyKind(t *testing.T) config.Config {
+	t.Helper()
+	c, err := config.Load(config.Sources{File: write(t, "profiles: {classic: , stateless: , local: }\n"), Offline: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data, c.Database, c.Users, c.KeysFile = "remuda-data", "", "", ""
+	return c
 }
 
 func TestProblems(t *testing.T) {
@@ -174,6 +187,128 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// Every kind of session can be had by a few lines, and everything that cannot work
+// is said at once.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, origins+`
+web_profiles: [staff, classic]
+profiles:
+  staff: {like: web, renewal: extend, credential: paseto, idle: 2h}
+  kiosk: {like: stateless, transport: bearer, absolute: 1h}
+  partner-app: {like: api, algorithm: EdDSA}
+  forms: {like: web, record: false, renewal: fixed, liveness: expiry}
+`)
+	if err == nil || !strings.Contains(err.Error(), "profiles.forms: is in neither") {
+		t.Errorf("a profile that nobody can have: %v", err)
+	}
+	if got := strings.Join(c.TokenProfiles, ","); got != "api,kiosk,partner-app" {
+		t.Errorf("token profiles %s", got)
+	}
+	if c.Profile("web") != nil || c.Profile("classic") == nil {
+		t.Error("the lists do not say which ready profiles there are")
+	}
+	staff, kiosk, forms := c.Profile("staff"), c.Profile("kiosk"), c.Profile("forms")
+	want := remuda.Web()
+	want.Name, want.Credential, want.Algorithm, want.Renewal, want.Outage = "staff", remuda.PASETO, codec.V4Local, remuda.Extend, remuda.OutageCheck
+	want.Access, want.Jitter, want.Rotation, want.Idle = 0, 0, remuda.Rotation{}, 2*time.Hour
+	if staff.Profile != want {
+		t.Errorf("staff is %+v, want %+v", staff.Profile, want)
+	}
+	if kiosk.Absolute != time.Hour || !kiosk.Recordless || kiosk.Outage != remuda.OutageDeny || c.Profile("partner-app").Credential != remuda.JWT {
+		t.Errorf("kiosk is %+v", kiosk)
+	}
+	if forms.MaxSessions != 0 || forms.Idle != 0 || forms.RememberAbsolute != 0 || forms.Absolute != 12*time.Hour {
+		t.Errorf("forms is %+v", forms)
+	}
+	_, err = load(t, origins+`
+web_profiles: [a, b, c, d, e, nobody, api]
+profiles:
+  a: {like: classic, liveness: expiry}
+  b: {like: web, record: false}
+  c: {like: local, max_sessions: 3, outage: check}
+  d: {like: web, rotation: {one_access_token: true}}
+  e: {credential: jwt}
+  classik: {idle: 1h}
+  Upper: {like: web}
+`)
+	if err == nil {
+		t.Fatal("no problem")
+	}
+	for _, want := range []string{
+		`:5:32: profiles.a.liveness: is expiry; an opaque token says nothing`,
+		`profiles.b.renewal: rotate needs a record`,
+		`:7:34: profiles.c.max_sessions: is 3; sessions cannot be counted`,
+		`:7:45: profiles.c.outage: check needs a record`,
+		`profiles.d.rotation.one_access_token: needs liveness store`,
+		`:9:3: profiles.e.like: is missing`,
+		`:10:3: profiles.classik.like: is missing: which of web, api, classic, stateless, local is it like?; did you mean classic?`,
+		`:11:3: profiles.Upper: is no name of a profile`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not said: %s\n%v", want, err)
+		}
+	}
+}
+
+// What is wrong with the lists and the hand-off is said where it stands.
+func TestOffers(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, origins+`
+web_profiles: [web, api, klassic, web]
+token_profiles: []
+hand_off: {targets: [shop], sign_in: "//evil", source: "https://app.example/auth/hand-off", profile: local, ends_with_parent: true}
+profiles: {local: }
+`)
+	if err == nil {
+		t.Fatal("no problem")
+	}
+	for _, want := range []string{
+		`:3:15: web_profiles: "api" has the transport bearer; it takes cookie`,
+		`:3:15: web_profiles: there is no profile "klassic"; did you mean classic?`,
+		`:3:15: web_profiles: names "web" twice`,
+		`hand_off.targets: "shop" is not the URL of a page`,
+		`hand_off.sign_in: "//evil" is not a path`,
+		`hand_off.ends_with_parent: needs a profile with records; "local" has none`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not said: %s\n%v", want, err)
+		}
+	}
+	_, err = load(t, origins+"web_profiles: []\ntoken_profiles: []\n")
+	if err == nil || !strings.Contains(err.Error(), "nobody could sign in") {
+		t.Errorf("%v", err)
+	}
+	_, err = load(t, origins+"hand_off: {ends_with_parent: true}\nprofiles: {a-b: {like: web}, a_b: {like: web}}\n")
+	if err == nil || !strings.Contains(err.Error(), "hand_off.ends_with_parent: is for sites to which") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The environment can name ready profiles and those of the file.
+func TestProfilesOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	load := func(text string, environ ...string) (config.Config, error) {
+		return config.Load(config.Sources{File: write(t, origins+text), Environ: func() []string { return environ }})
+	}
+	c, err := load("profiles: {my-staff: {like: classic}}", "REMUDA_PROFILES_MY_STAFF_IDLE=1h", "REMUDA_PROFILES_LOCAL_IDLE=2h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Profile("my-staff").Idle != time.Hour || c.Profile("local").Idle != 2*time.Hour || strings.Join(c.WebProfiles, ",") != "web,local,my-staff" {
+		t.Errorf("%+v", c.WebProfiles)
+	}
+	if c, err = load("", "REMUDA_WEB_PROFILES=classic"); err != nil || len(c.Profiles) != 2 || c.Profile("classic") == nil {
+		t.Errorf("%v, %v", c.WebProfiles, err)
+	}
+	if _, err = load("profiles: {a-b: {like: web}, a_b: {like: web}}", "X=1"); err == nil || !strings.Contains(err.Error(), "has the same variable") {
+		t.Errorf("%v", err)
+	}
+	if _, err = load("", "REMUDA_PROFILES_STAFF_IDLE=1h"); err == nil || !strings.Contains(err.Error(), "REMUDA_PROFILES_STAFF_IDLE: is not known") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Problems name the source whose value they are about, and a value that another
 // overrides is checked too.
 func TestSources(t *testing.T) {
@@ -218,8 +353,8 @@ func TestPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:3" || c.Retention != 48*time.Hour || c.Web.Idle != 40*time.Minute || c.API.Idle != config.Default().API.Idle {
-		t.Errorf("listen %s, retention %v, idle %v", c.Listen, c.Retention, c.Web.Idle)
+	if c.Listen != "127.0.0.1:3" || c.Retention != 48*time.Hour || c.Profile("web").Idle != 40*time.Minute || c.Profile("api").Idle != remuda.API().Idle {
+		t.Errorf("listen %s, retention %v, idle %v", c.Listen, c.Retention, c.Profile("web").Idle)
 	}
 	if want := filepath.Join(filepath.Dir(path), "here", "sessions.db"); c.Database != want || c.Users != "/there/users.db" {
 		t.Errorf("database %s, want %s; users %s", c.Database, want, c.Users)

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/knadh/koanf/providers/confmap"
@@ -43,7 +45,7 @@ func Load(src Sources) (Config, error) {
 
 // loader puts one source on top of the other.
 type loader struct {
-	known   names
+	known   *names
 	found   problems
 	origins map[string]Origin // of the value that counts; none for a default
 	merged  *koanf.Koanf
@@ -68,7 +70,7 @@ func (l *loader) add(p koanf.Provider, parser koanf.Parser, origin func(name str
 // try reports what is wrong with one value, also if another source overrides it.
 func (l *loader) try(name, value string) {
 	var c Config
-	err := l.known[name].kind.set(&c, value)
+	err := l.known.settings[name].kind.set(&c, value)
 	if err == nil || l.origins[name] == (Origin{}) {
 		return
 	}
@@ -80,8 +82,8 @@ func (l *loader) try(name, value string) {
 func (l *loader) defaults() {
 	c := Default()
 	values := map[string]any{}
-	for name, s := range l.known {
-		values[name] = s.Get(&c)
+	for _, s := range c.Settings() {
+		values[s.Name] = s.Get(&c)
 	}
 	l.add(confmap.Provider(values, "."), nil, func(string) Origin { return Origin{} })
 }
@@ -123,7 +125,10 @@ func (l *loader) environment(environ func() []string) {
 		return
 	}
 	settings := map[string]string{}
-	for name, s := range l.known {
+	for name, s := range l.known.settings {
+		if other, twice := settings[s.Variable()]; twice {
+			l.found.add(max(name, other), l.origins[name], "has the same variable as %s, %s: rename one of the profiles", min(name, other), s.Variable())
+		}
 		settings[s.Variable()] = name
 	}
 	origin := map[string]Origin{}
@@ -148,14 +153,7 @@ func foreign(variable string) bool {
 }
 
 func suggestVariable(variable string, settings map[string]string) string {
-	all := make([]string, 0, len(settings))
-	for known := range settings {
-		all = append(all, known)
-	}
-	if near := nearest(variable, all); near != "" {
-		return "; did you mean " + near + "?"
-	}
-	return ""
+	return didYouMean(nearest(variable, slices.Collect(maps.Keys(settings))))
 }
 
 // flags takes the flags that were given and are a setting's.
@@ -164,7 +162,7 @@ func (l *loader) flags(flags *pflag.FlagSet) {
 		return
 	}
 	settings := map[string]string{}
-	for name, s := range l.known {
+	for name, s := range l.known.settings {
 		if s.Flag != "" {
 			settings[s.Flag] = name
 		}
@@ -177,13 +175,13 @@ func (l *loader) flags(flags *pflag.FlagSet) {
 		return name, f.Value.String()
 	}
 	l.add(posflag.ProviderWithFlag(flags, ".", l.merged, take), nil,
-		func(name string) Origin { return Origin{Flag: "--" + l.known[name].Flag} })
+		func(name string) Origin { return Origin{Flag: "--" + l.known.settings[name].Flag} })
 }
 
 // Flags defines the flags of all settings that have one.
 func Flags(flags *pflag.FlagSet) {
 	c := Default()
-	for _, s := range Settings() {
+	for _, s := range c.Settings() {
 		if s.Flag != "" {
 			flags.String(s.Flag, s.Get(&c), s.Usage)
 		}
@@ -193,11 +191,12 @@ func Flags(flags *pflag.FlagSet) {
 // decode sets every setting that has a value of its own. What is wrong with a
 // value has been said.
 func (l *loader) decode(c *Config) {
-	for _, s := range Settings() {
+	for _, s := range slices.Concat(serverSettings(), loginSettings(), offerSettings()) {
 		if _, ok := l.set(s.Name); ok || s.Name == "data" {
 			_ = s.kind.set(c, l.merged.String(s.Name))
 		}
 	}
+	l.decodeProfiles(c)
 }
 
 // FileFrom returns the configuration file to use: the flag's or, without it,

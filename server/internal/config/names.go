@@ -5,25 +5,51 @@ import (
 	"strings"
 )
 
-// names are the settings by name.
-type names map[string]Setting
+// names are the settings that there are: those of the profiles too that a file
+// declares.
+type names struct {
+	settings map[string]Setting
+	profiles []string          // in order
+	declared map[string]Origin // the profiles that are in the file
+}
 
-func newNames() names {
-	n := names{}
-	for _, s := range Settings() {
-		n[s.Name] = s
+func newNames() *names {
+	n := &names{settings: map[string]Setting{}, declared: map[string]Origin{}}
+	n.add(slices.Concat(serverSettings(), loginSettings(), offerSettings()))
+	for _, name := range presetNames {
+		n.addProfile(name)
 	}
 	return n
 }
 
-func (n names) setting(name string) bool {
-	_, ok := n[name]
+func (n *names) add(list []Setting) {
+	for _, s := range list {
+		n.settings[s.Name] = s
+	}
+}
+
+// addProfile makes the settings of a profile known.
+func (n *names) addProfile(name string) {
+	if !slices.Contains(n.profiles, name) {
+		n.profiles = append(n.profiles, name)
+		n.add(profileSettings(name))
+	}
+}
+
+// declare notes a profile of the file.
+func (n *names) declare(name string, at Origin) {
+	n.addProfile(name)
+	n.declared[name] = at
+}
+
+func (n *names) setting(name string) bool {
+	_, ok := n.settings[name]
 	return ok
 }
 
 // section reports whether there are settings under a name.
-func (n names) section(name string) bool {
-	for known := range n {
+func (n *names) section(name string) bool {
+	for known := range n.settings {
 		if strings.HasPrefix(known, name+".") {
 			return true
 		}
@@ -33,10 +59,10 @@ func (n names) section(name string) bool {
 
 // suggest returns "; did you mean …?" for the nearest name in the same section
 // or, failing that, for the same name in another one; or nothing.
-func (n names) suggest(name string) string {
+func (n *names) suggest(name string) string {
 	section, last := cut(name)
 	var siblings, elsewhere []string
-	for known := range n {
+	for known := range n.settings {
 		for full := known; full != ""; {
 			in, l := cut(full)
 			switch {
@@ -55,10 +81,14 @@ func (n names) suggest(name string) string {
 	case near == "" && len(elsewhere) > 0:
 		near = slices.Min(elsewhere)
 	}
-	if near == "" {
+	return didYouMean(near)
+}
+
+func didYouMean(name string) string {
+	if name == "" {
 		return ""
 	}
-	return "; did you mean " + near + "?"
+	return "; did you mean " + name + "?"
 }
 
 // cut splits a name after its section: "log.level" into "log" and "level".

@@ -31,7 +31,7 @@ type kind struct {
 
 // Variable is the environment variable that sets it.
 func (s Setting) Variable() string {
-	return "REMUDA_" + strings.ToUpper(strings.ReplaceAll(s.Name, ".", "_"))
+	return "REMUDA_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.Name))
 }
 
 // Get returns the value in a configuration as text. A secret is redacted.
@@ -122,6 +122,20 @@ func boolean(at func(*Config) *bool) kind {
 	}
 }
 
+// not is a boolean that is kept the other way round.
+func not(b kind) kind {
+	other := map[string]string{"true": "false", "false": "true"}
+	return kind{
+		set: func(c *Config, v string) error {
+			if o, ok := other[v]; ok {
+				v = o
+			}
+			return b.set(c, v)
+		},
+		get: func(c *Config) string { return other[b.get(c)] },
+	}
+}
+
 func integer(at func(*Config) *int) kind {
 	return kind{
 		set: func(c *Config, v string) error {
@@ -176,7 +190,7 @@ func choice[T comparable](at func(*Config) *T, options ...option[T]) kind {
 				}
 				names = append(names, o.name)
 			}
-			return fmt.Errorf("%q is not one of %s", v, strings.Join(names, ", "))
+			return fmt.Errorf("%q is not one of %s", v, oneOf(names))
 		},
 		get: func(c *Config) string {
 			i := slices.IndexFunc(options, func(o option[T]) bool { return o.value == *at(c) })
@@ -187,6 +201,8 @@ func choice[T comparable](at func(*Config) *T, options ...option[T]) kind {
 		},
 	}
 }
+
+func oneOf(names []string) string { return strings.Join(names, ", ") }
 
 type option[T any] struct {
 	name  string
@@ -228,8 +244,15 @@ func FormatDuration(d time.Duration) string {
 }
 
 var algorithms = []option[codec.Algorithm]{
-	{"HS256", codec.HS256}, {"EdDSA", codec.EdDSA}, {"ES256", codec.ES256}, {"v4.local", codec.V4Local}, {"v4.public", codec.V4Public},
+	{"HS256", codec.HS256}, {"EdDSA", codec.EdDSA}, {"ES256", codec.ES256},
+	{"v4.local", codec.V4Local}, {"v4.public", codec.V4Public}, {"opaque", codec.Opaque},
 }
+
+var credentials = []option[remuda.Credential]{{"jwt", remuda.JWT}, {"paseto", remuda.PASETO}, {"opaque", remuda.Opaque}}
+
+var transports = []option[remuda.Transport]{{"cookie", remuda.Cookie}, {"bearer", remuda.Bearer}}
+
+var renewals = []option[remuda.Renewal]{{"rotate", remuda.Rotate}, {"extend", remuda.Extend}, {"fixed", remuda.Fixed}}
 
 var livenesses = []option[remuda.Liveness]{{"log", remuda.LiveLog}, {"store", remuda.LiveStore}, {"expiry", remuda.LiveExpiry}}
 

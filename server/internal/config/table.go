@@ -11,12 +11,14 @@ import (
 	"github.com/remuda-go/remuda/web/limit"
 )
 
-// Settings returns everything that can be set, in the order of the example.
-func Settings() []Setting {
-	return slices.Concat(serverSettings(), loginSettings(),
-		profileSettings("profiles.web.", func(c *Config) *remuda.Profile { return &c.Web }),
-		profileSettings("profiles.api.", func(c *Config) *remuda.Profile { return &c.API }),
-	)
+// Settings returns everything that can be set in a configuration, in the order of
+// the example: of the profiles those that it has.
+func (c *Config) Settings() []Setting {
+	list := slices.Concat(serverSettings(), loginSettings(), offerSettings())
+	for i := range c.Profiles {
+		list = append(list, profileSettings(c.Profiles[i].Name)...)
+	}
+	return list
 }
 
 func serverSettings() []Setting {
@@ -81,25 +83,63 @@ func loginSettings() []Setting {
 	return list
 }
 
-func profileSettings(prefix string, at func(*Config) *remuda.Profile) []Setting {
-	span := func(name string, field func(*remuda.Profile) *time.Duration) Setting {
+func offerSettings() []Setting {
+	return []Setting{
+		{Name: "web_profiles", list: true, kind: texts(func(c *Config) *[]string { return &c.WebProfiles })},
+		{Name: "token_profiles", list: true, kind: texts(func(c *Config) *[]string { return &c.TokenProfiles })},
+		{Name: "hand_off.targets", list: true, kind: texts(func(c *Config) *[]string { return &c.HandOff.Targets })},
+		{Name: "hand_off.sign_in", kind: text(func(c *Config) *string { return &c.HandOff.SignIn })},
+		{Name: "hand_off.source", kind: text(func(c *Config) *string { return &c.HandOff.Source })},
+		{Name: "hand_off.profile", kind: text(func(c *Config) *string { return &c.HandOff.Profile })},
+		{Name: "hand_off.ends_with_parent", kind: boolean(func(c *Config) *bool { return &c.HandOff.EndsWithParent })},
+		{Name: "hand_off.replace_same", kind: boolean(func(c *Config) *bool { return &c.HandOff.ReplaceSame })},
+	}
+}
+
+// profileSettings are those of the profile of a name.
+func profileSettings(name string) []Setting {
+	var likes []option[string]
+	for _, n := range presetNames {
+		likes = append(likes, option[string]{n, n})
+	}
+	like := Setting{Name: "profiles." + name + ".like", kind: choice(func(c *Config) *string { return &c.profile(name).Like }, likes...)}
+	return slices.Concat([]Setting{like}, axisSettings(name), policySettings(name))
+}
+
+// axisSettings say what kind of session a profile is.
+func axisSettings(name string) []Setting {
+	prefix := "profiles." + name + "."
+	at := func(c *Config) *Profile { return c.profile(name) }
+	return []Setting{
+		{Name: prefix + "credential", kind: choice(func(c *Config) *remuda.Credential { return &at(c).Credential }, credentials...)},
+		{Name: prefix + "algorithm", kind: choice(func(c *Config) *codec.Algorithm { return &at(c).Algorithm }, algorithms...)},
+		{Name: prefix + "transport", kind: choice(func(c *Config) *remuda.Transport { return &at(c).Transport }, transports...)},
+		{Name: prefix + "renewal", kind: choice(func(c *Config) *remuda.Renewal { return &at(c).Renewal }, renewals...)},
+		{Name: prefix + "liveness", kind: choice(func(c *Config) *remuda.Liveness { return &at(c).Liveness }, livenesses...)},
+		{Name: prefix + "record", kind: not(boolean(func(c *Config) *bool { return &at(c).Recordless }))},
+		{Name: prefix + "outage", kind: choice(func(c *Config) *remuda.OutagePolicy { return &at(c).Outage }, outages...)},
+	}
+}
+
+// policySettings are the lifetimes and policies of a profile.
+func policySettings(name string) []Setting {
+	prefix := "profiles." + name + "."
+	at := func(c *Config) *Profile { return c.profile(name) }
+	span := func(name string, field func(*Profile) *time.Duration) Setting {
 		return Setting{Name: prefix + name, kind: duration(func(c *Config) *time.Duration { return field(at(c)) })}
 	}
 	return append([]Setting{
-		span("access", func(p *remuda.Profile) *time.Duration { return &p.Access }),
+		span("access", func(p *Profile) *time.Duration { return &p.Access }),
 		{Name: prefix + "jitter", kind: fraction(func(c *Config) *float64 { return &at(c).Jitter })},
-		span("idle", func(p *remuda.Profile) *time.Duration { return &p.Idle }),
-		span("absolute", func(p *remuda.Profile) *time.Duration { return &p.Absolute }),
-		span("remember_idle", func(p *remuda.Profile) *time.Duration { return &p.RememberIdle }),
-		span("remember_absolute", func(p *remuda.Profile) *time.Duration { return &p.RememberAbsolute }),
+		span("idle", func(p *Profile) *time.Duration { return &p.Idle }),
+		span("absolute", func(p *Profile) *time.Duration { return &p.Absolute }),
+		span("remember_idle", func(p *Profile) *time.Duration { return &p.RememberIdle }),
+		span("remember_absolute", func(p *Profile) *time.Duration { return &p.RememberAbsolute }),
 		{Name: prefix + "max_sessions", kind: integer(func(c *Config) *int { return &at(c).MaxSessions })},
 		{Name: prefix + "at_limit", kind: choice(func(c *Config) *remuda.LimitPolicy { return &at(c).AtLimit },
 			option[remuda.LimitPolicy]{"oldest_out", remuda.LimitOldestOut}, option[remuda.LimitPolicy]{"refuse", remuda.LimitRefuse})},
-		span("step_up", func(p *remuda.Profile) *time.Duration { return &p.StepUp }),
+		span("step_up", func(p *Profile) *time.Duration { return &p.StepUp }),
 		{Name: prefix + "audience", kind: text(func(c *Config) *string { return &at(c).Audience })},
-		{Name: prefix + "algorithm", kind: choice(func(c *Config) *codec.Algorithm { return &at(c).Algorithm }, algorithms...)},
-		{Name: prefix + "liveness", kind: choice(func(c *Config) *remuda.Liveness { return &at(c).Liveness }, livenesses...)},
-		{Name: prefix + "outage", kind: choice(func(c *Config) *remuda.OutagePolicy { return &at(c).Outage }, outages...)},
 	}, rotationSettings(prefix+"rotation.", func(c *Config) *remuda.Rotation { return &at(c).Rotation })...)
 }
 
@@ -119,5 +159,6 @@ func rotationSettings(prefix string, at func(*Config) *remuda.Rotation) []Settin
 		{Name: prefix + "ahead", kind: choice(func(c *Config) *remuda.AheadPolicy { return &at(c).Ahead },
 			option[remuda.AheadPolicy]{"forward", remuda.AheadForward}, option[remuda.AheadPolicy]{"end", remuda.AheadEnd})},
 		{Name: prefix + "one_access_token", kind: boolean(func(c *Config) *bool { return &at(c).OneAccessToken })},
+		{Name: prefix + "by_access", kind: boolean(func(c *Config) *bool { return &at(c).ByAccess })},
 	}
 }

@@ -16,7 +16,7 @@ import (
 // tags or merge keys.
 type document struct {
 	file    string
-	known   names
+	known   *names
 	found   *problems
 	origins map[string]Origin
 	values  map[string]any
@@ -107,11 +107,16 @@ func (d *document) mapping(name string, values []*ast.MappingValueNode, at Origi
 			full = name + "." + key
 		}
 		first, twice := seen[key]
+		if name == "profiles" && profileName(key) && !v.Key.IsMergeKey() && !twice {
+			d.known.declare(key, at)
+		}
 		switch {
 		case v.Key.IsMergeKey():
 			d.found.add(full, at, "merge keys are not understood here")
 		case twice:
 			d.found.add(full, at, "is there twice; the first is in line %d", first.Line)
+		case name == "profiles" && !profileName(key):
+			d.found.add(full, at, "is no name of a profile: 1 to 64 characters of a-z, 0-9, - and _")
 		case strings.Contains(key, ".") || !d.known.setting(full) && !d.known.section(full):
 			d.found.add(full, at, "is not known%s", d.known.suggest(full))
 		default:
@@ -124,7 +129,7 @@ func (d *document) mapping(name string, values []*ast.MappingValueNode, at Origi
 }
 
 func (d *document) sequence(name string, n *ast.SequenceNode, at Origin) {
-	if s, ok := d.known[name]; !ok || !s.list {
+	if s, ok := d.known.settings[name]; !ok || !s.list {
 		d.found.add(name, at, "one value is expected, not a list")
 		return
 	}

@@ -1,3 +1,5 @@
+// The page of the shop. It holds no token but the session's CSRF token, in memory.
+
 const element = (id) => document.getElementById(id);
 let csrf = "";
 
@@ -29,8 +31,7 @@ element("login").onsubmit = async (event) => {
   event.preventDefault();
   const answer = await call("web/login", { username: element("username").value, password: element("password").value });
   element("status").textContent = answer.ok ? "" : answer.content.title;
-  if (answer.ok && document.body.dataset.return) location.replace(document.body.dataset.return);
-  else if (answer.ok) show(answer.content.session);
+  if (answer.ok) show(answer.content.session);
 };
 
 element("logout").onclick = async () => {

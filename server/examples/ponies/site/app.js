@@ -571,6 +571,10 @@ async function login() {
     state.acted = false;
     refreshed();
     tell("signed-in");
+    if (body.return) { // a path of this site, from where somebody was sent here to sign in
+      location.replace(body.return);
+      return;
+    }
     const loaded = enter(answer.session);
     say("You are signed in.");
     byID("who-title").focus();
