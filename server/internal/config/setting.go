@@ -244,8 +244,12 @@ func FormatDuration(d time.Duration) string {
 }
 
 var algorithms = []option[codec.Algorithm]{
-	{"HS256", codec.HS256}, {"EdDSA", codec.EdDSA}, {"ES256", codec.ES256},
-	{"v4.local", codec.V4Local}, {"v4.public", codec.V4Public}, {"opaque", codec.Opaque},
+	{"HS256", codec.HS256},
+	{"EdDSA", codec.EdDSA},
+	{"ES256", codec.ES256},
+	{"v4.local", codec.V4Local},
+	{"v4.public", codec.V4Public},
+	{"opaque", codec.Opaque},
 }
 
 var credentials = []option[remuda.Credential]{{"jwt", remuda.JWT}, {"paseto", remuda.PASETO}, {"opaque", remuda.Opaque}}
