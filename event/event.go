@@ -26,6 +26,7 @@ const (
 	RefreshThrottled Kind = "refresh.throttled"  // too many replays in one window
 	StoreRolledBack  Kind = "store.rolled_back"  // the store has lost acknowledged writes
 	LoginFailed      Kind = "login.failed"       // wrong name or password
+	PasswordChanged  Kind = "password.changed"   // a user has set another password, in Session
 	LoginThrottled   Kind = "login.throttled"    // too many attempts
 	HandOffMinted    Kind = "handoff.minted"     // a session may be handed to Target
 	HandOffRedeemed  Kind = "handoff.redeemed"   // it was: Session is the one there, Parent the one it came from

@@ -258,3 +258,19 @@ func TestStatelessOnTwoProcesses(t *testing.T) {
 	thief.want(a, http.MethodGet, "/auth/session", "", http.StatusOK)
 	thief.want(b, http.MethodGet, "/auth/session", "", http.StatusOK)
 }
+
+// A user changes the password, and everybody else is out.
+func TestPasswordChange(t *testing.T) {
+	t.Parallel()
+	p := newSite(t, "").serve()
+	b, other := newBrowser(t), newBrowser(t)
+	b.login(p, "/auth/web/login", "", http.StatusOK)
+	other.login(p, "/auth/web/login", "", http.StatusOK)
+	b.want(p, http.MethodPost, "/auth/password", `{"password":"a long password","new_password":"short"}`, http.StatusBadRequest)
+	b.want(p, http.MethodPost, "/auth/password", `{"password":"not this one","new_password":"another password"}`, http.StatusUnauthorized)
+	b.want(p, http.MethodPost, "/auth/password", `{"password":"a long password","new_password":"another password"}`, http.StatusOK)
+	b.want(p, http.MethodGet, "/auth/session", "", http.StatusOK)
+	other.want(p, http.MethodGet, "/auth/session", "", http.StatusUnauthorized)
+	newBrowser(t).login(p, "/auth/web/login", "", http.StatusUnauthorized)
+	newBrowser(t).want(p, http.MethodPost, "/auth/web/login", `{"username":"alice","password":"another password"}`, http.StatusOK)
+}

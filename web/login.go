@@ -107,31 +107,46 @@ type stepUpBody struct {
 // stepUp asks for the password again, keeps the session, and hands out its next
 // generation.
 func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
-	s, transport, err := h.authenticate(r, Rule{})
+	s, transport, err := h.signedIn(r)
 	if err != nil {
 		return err
-	}
-	if s.Anonymous() {
-		return &Problem{Code: CodeTokenMissing}
 	}
 	var body stepUpBody
 	if err := ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	if body.Password == "" {
-		return problem(CodeRequestInvalid, "password is required.")
-	}
 	client := h.client(r)
-	who, err := h.auth.Authenticate(r.Context(), Credentials{Subject: s.Subject, Password: body.Password, Address: client.Address})
+	who, err := h.askAgain(r, s, body.Password, client)
 	if err != nil {
-		return h.refuseLogin(err, s.Subject, s.Profile, client)
-	}
-	if who.Subject != s.Subject || who.Tenant != s.Tenant {
-		return ErrLoginFailed
+		return err
 	}
 	g, err := h.authenticatedAgain(r, s, &who, client)
 	if err != nil {
 		return err
 	}
 	return h.answerGrant(w, &g, transport)
+}
+
+// signedIn returns the session of a request in which somebody has signed in.
+func (h *Handler) signedIn(r *http.Request) (*remuda.Session, remuda.Transport, error) {
+	s, transport, err := h.authenticate(r, Rule{})
+	if err == nil && s.Anonymous() {
+		err = &Problem{Code: CodeTokenMissing}
+	}
+	return s, transport, err
+}
+
+// askAgain checks the password of a session's user.
+func (h *Handler) askAgain(r *http.Request, s *remuda.Session, password string, client remuda.Client) (Identity, error) {
+	if password == "" {
+		return Identity{}, problem(CodeRequestInvalid, "password is required.")
+	}
+	who, err := h.auth.Authenticate(r.Context(), Credentials{Subject: s.Subject, Password: password, Address: client.Address})
+	if err != nil {
+		return Identity{}, h.refuseLogin(err, s.Subject, s.Profile, client)
+	}
+	if who.Subject != s.Subject || who.Tenant != s.Tenant {
+		return Identity{}, ErrLoginFailed
+	}
+	return who, nil
 }

@@ -26,6 +26,8 @@ type Config struct {
 	Keys    *keyring.Ring   // the manager's; required
 	// Authenticator checks passwords at login and step-up. Required.
 	Authenticator Authenticator
+	// Passwords stores new passwords. Nil means that none can be changed here.
+	Passwords PasswordChanger
 	// Origins are the origins whose pages may use cookies here, exactly as a
 	// browser sends them: "https://app.example". At least one; all https, or
 	// all http on a loopback host.
@@ -52,18 +54,19 @@ type Config struct {
 
 // Handler serves the endpoints. It is safe for concurrent use.
 type Handler struct {
-	manager  *remuda.Manager
-	keys     *keyring.Ring
-	auth     Authenticator
-	prefix   string
-	origins  map[string]bool
-	cookies  cookieNames
-	profiles map[remuda.Transport][]string
-	handOff  *handOff // nil if there is none
-	proxies  []netip.Prefix
-	events   event.Sink
-	log      *slog.Logger
-	routes   map[string]route
+	manager   *remuda.Manager
+	keys      *keyring.Ring
+	auth      Authenticator
+	passwords PasswordChanger // nil: there is no such route
+	prefix    string
+	origins   map[string]bool
+	cookies   cookieNames
+	profiles  map[remuda.Transport][]string
+	handOff   *handOff // nil if there is none
+	proxies   []netip.Prefix
+	events    event.Sink
+	log       *slog.Logger
+	routes    map[string]route
 }
 
 // route is one path: a handler for each method.
@@ -90,7 +93,7 @@ func New(cfg Config) (*Handler, error) {
 		problems = append(problems, err)
 	}
 	h := &Handler{
-		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, prefix: cfg.Prefix,
+		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
 		events: cfg.Events, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
@@ -160,6 +163,9 @@ func (h *Handler) endpoints() map[string]route {
 		"/sessions/{id}": {http.MethodDelete: h.endSession},
 		"/step-up":       {http.MethodPost: h.stepUp},
 		"/data":          {http.MethodGet: h.data, http.MethodPatch: h.patchData},
+	}
+	if h.passwords != nil {
+		routes["/password"] = route{http.MethodPost: h.changePassword}
 	}
 	if len(h.profiles[remuda.Cookie]) > 0 {
 		routes["/web/login"] = route{http.MethodPost: h.webLogin}

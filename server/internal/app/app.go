@@ -144,7 +144,7 @@ func (a *App) openWeb() error {
 		return fmt.Errorf("login: %w", err)
 	}
 	a.web, err = web.New(web.Config{
-		Manager: a.manager, Keys: a.ring, Authenticator: throttled,
+		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users,
 		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
 		TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Log: a.log,
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/remuda-go/remuda/web"
@@ -22,7 +23,10 @@ var (
 	ErrInvalid = errors.New("not acceptable")
 )
 
-var _ web.Authenticator = (*Directory)(nil)
+var (
+	_ web.Authenticator   = (*Directory)(nil)
+	_ web.PasswordChanger = (*Directory)(nil)
+)
 
 // User is what may be shown of a user.
 type User struct {
@@ -116,6 +120,15 @@ func (d *Directory) SetPassword(ctx context.Context, username, password string) 
 		return fmt.Errorf("directory: set password of %s: %w", name, err)
 	}
 	return nil
+}
+
+// ChangePassword implements [web.PasswordChanger].
+func (d *Directory) ChangePassword(ctx context.Context, subject, _, password string) error {
+	if err := checkNewPassword(password); err != nil {
+		rule, _ := strings.CutPrefix(err.Error(), ErrInvalid.Error()+": ")
+		return &web.PasswordError{Reason: "new_password: " + rule + "."}
+	}
+	return d.SetPassword(ctx, subject, password)
 }
 
 // prepare checks a new name and password and hashes the password.
