@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -25,6 +24,7 @@ type browser struct {
 	cookies map[string]string
 	csrf    string
 	access  string
+	subject string // of the session that was last asked for
 }
 
 func newBrowser(t testing.TB) *browser {
@@ -75,8 +75,9 @@ func (b *browser) do(p *process, method, path, body string) int {
 		}
 	}
 	var got struct {
-		CSRF   string `json:"csrf_token"`
-		Access string `json:"access_token"`
+		CSRF    string `json:"csrf_token"`
+		Access  string `json:"access_token"`
+		Subject string `json:"subject"`
 	}
 	if json.Unmarshal(text, &got) == nil && resp.StatusCode == http.StatusOK {
 		if got.CSRF != "" {
@@ -84,6 +85,9 @@ func (b *browser) do(p *process, method, path, body string) int {
 		}
 		if got.Access != "" {
 			b.access = got.Access
+		}
+		if got.Subject != "" {
+			b.subject = got.Subject
 		}
 	}
 	return resp.StatusCode
@@ -133,12 +137,27 @@ func (s *site) run(input string, args ...string) {
 	}
 }
 
-// serve starts one more server of the site, and returns when it is ready.
-func (s *site) serve() *process {
+// serve starts one more server of the site, with more environment, and returns when
+// it is ready.
+func (s *site) serve(environ ...string) *process {
 	s.t.Helper()
-	p := serve(s.t, "serve", "--config", s.file)
+	path, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p := start(s.t, "env", append(environ, path, "serve", "--config", s.file)...)
 	newBrowser(s.t).want(p, http.MethodGet, "/readyz", "", http.StatusOK)
 	return p
+}
+
+// keys returns the key ring that a server of the site has made.
+func (s *site) keys() string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(s.file), "remuda-data", "keys.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // Every configuration in docs/choosing.md does what that page says.
@@ -199,64 +218,97 @@ profiles:
 	}
 }
 
-// Two processes share no session, and still one hears of a logout on the other.
+// Two processes share no session, and still one hears of a logout on the other, of
+// a logout everywhere, and of a new password.
 func TestLocalOnTwoProcesses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "web_profiles: [local]\nprofiles: {local: {idle: 1h}}\n")
 	a, b := s.serve(), s.serve()
+	both := []*process{a, b}
 	user, other := newBrowser(t), newBrowser(t)
 	user.login(a, "/auth/web/login", "", http.StatusOK)
 	other.login(b, "/auth/web/login", "", http.StatusOK)
-	for _, p := range []*process{a, b} {
+	for _, p := range both {
+		token := user.cookies["session"]
 		user.want(p, http.MethodGet, "/auth/session", "", http.StatusOK)
+		if user.subject != "alice" {
+			t.Errorf("the session is of %q", user.subject)
+		}
 		user.want(p, http.MethodPost, "/auth/web/refresh", "", http.StatusOK)
+		if user.cookies["session"] == token {
+			t.Error("it was not issued anew")
+		}
 	}
 	thief := user.copy()
 	user.want(a, http.MethodPost, "/auth/web/logout", "", http.StatusNoContent)
-	thief.refused(a)
-	thief.refused(b)
+	thief.refused(both...)
 	other.want(a, http.MethodGet, "/auth/session", "", http.StatusOK)
+
 	s.run("", "sessions", "end", "--all", "--user", "alice")
-	other.refused(a)
-	other.refused(b)
+	other.refused(both...)
+
+	user.login(b, "/auth/web/login", "", http.StatusOK)
+	user.want(a, http.MethodGet, "/auth/session", "", http.StatusOK)
+	s.run("another password\n", "users", "passwd", "alice", "--password-stdin")
+	user.refused(both...)
+	newBrowser(t).login(a, "/auth/web/login", "", http.StatusUnauthorized)
 }
 
-// refused waits until a server refuses what it holds.
-func (b *browser) refused(p *process) {
+// refused waits until all these servers refuse what it holds, and sees that they
+// go on refusing.
+func (b *browser) refused(all ...*process) {
 	b.t.Helper()
-	for begin := time.Now(); b.do(p, http.MethodGet, "/auth/session", "") != http.StatusUnauthorized; {
-		if time.Since(begin) > maxStaleness+patience {
-			b.t.Error("never refused")
-			return
+	begin := time.Now()
+	for _, p := range all {
+		for b.do(p, http.MethodGet, "/auth/session", "") != http.StatusUnauthorized {
+			if time.Since(begin) > maxStaleness+patience {
+				b.t.Fatal("never refused")
+			}
 		}
+		b.want(p, http.MethodGet, "/auth/session", "", http.StatusUnauthorized)
 	}
 }
 
-// Two processes that share nothing but the keys take each other's tokens, and
-// nobody hears of a logout.
+// What nobody keeps nobody can take back: a logout deletes the cookie, and a copy is
+// good on all servers until it expires.
 func TestStatelessOnTwoProcesses(t *testing.T) {
 	t.Parallel()
-	text := "web_profiles: [stateless]\ntoken_profiles: []\n"
-	first := newSite(t, text)
-	a := first.serve()
-	second := newSite(t, text)
-	keys, err := os.ReadFile(filepath.Join(filepath.Dir(first.file), "remuda-data", "keys.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := filepath.Join(filepath.Dir(second.file), "remuda-data")
-	if err := os.WriteFile(filepath.Join(folder, "keys.json"), bytes.Clone(keys), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := second.serve()
+	s := newSite(t, "web_profiles: [stateless]\ntoken_profiles: []\nprofiles: {stateless: {absolute: 8s}}\n")
+	a, b := s.serve(), s.serve()
 	user := newBrowser(t)
 	user.login(a, "/auth/web/login", "", http.StatusOK)
 	user.want(b, http.MethodGet, "/auth/session", "", http.StatusOK)
 	thief := user.copy()
 	user.want(a, http.MethodPost, "/auth/web/logout", "", http.StatusNoContent)
+	if len(user.cookies) != 0 {
+		t.Errorf("%v is left", user.cookies)
+	}
 	user.want(a, http.MethodGet, "/auth/session", "", http.StatusUnauthorized)
-	thief.want(a, http.MethodGet, "/auth/session", "", http.StatusOK)
+	s.run("", "sessions", "end", "--all", "--user", "alice")
 	thief.want(b, http.MethodGet, "/auth/session", "", http.StatusOK)
+	thief.want(a, http.MethodGet, "/auth/session", "", http.StatusOK)
+	thief.refused(a, b)
+}
+
+// Two servers with databases and users of their own, that have nothing in common but
+// the keys, take each other's tokens.
+func TestStatelessSharesTheKeysAlone(t *testing.T) {
+	t.Parallel()
+	const text = "web_profiles: [stateless]\ntoken_profiles: []\n"
+	first := newSite(t, text)
+	if err := first.serve().stop(); err != nil {
+		t.Fatal(err)
+	}
+	keys := "REMUDA_KEYS=" + first.keys()
+	a, b := newSite(t, text).serve(keys), newSite(t, text).serve(keys)
+	user := newBrowser(t)
+	user.login(a, "/auth/web/login", "", http.StatusOK)
+	user.want(b, http.MethodGet, "/auth/session", "", http.StatusOK)
+	if user.subject != "alice" {
+		t.Errorf("the session is of %q", user.subject)
+	}
+	stranger := newSite(t, text).serve()
+	user.want(stranger, http.MethodGet, "/auth/session", "", http.StatusUnauthorized)
 }
 
 // A user changes the password, and everybody else is out.

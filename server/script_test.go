@@ -34,8 +34,9 @@ func TestMain(m *testing.M) {
 // The whole binary, by scripts. Besides testscript's own commands there are:
 //
 //	start NAME ARGS...   run remuda ARGS; wait for the URL that it prints; set $URL
-//	stop NAME            interrupt it, and expect it to end well; NAME.out and
-//	                     NAME.log then hold what it printed and logged
+//	interrupt NAME       expect it to end well; NAME.out and NAME.log then hold
+//	                     what it printed and logged (stop is testscript's own:
+//	                     it ends the script there, as passed)
 //	http [-until] [-jar J] [-H 'Name: value']... [-d BODY] METHOD URL STATUS
 //	                     send a request and expect a status, or ask -until it
 //	                     comes; the body goes to stdout, the headers to stderr
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": cmdStart, "stop": cmdStop, "http": cmdHTTP, "field": cmdField, "nosecret": cmdNoSecret,
+			"start": cmdStart, "interrupt": cmdInterrupt, "http": cmdHTTP, "field": cmdField, "nosecret": cmdNoSecret,
 		},
 	})
 }
@@ -120,7 +121,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 // environ is the script's environment.
 func environ(ts *testscript.TestScript) []string {
 	var list []string
-	for _, name := range []string{"HOME", "PATH", "TMPDIR", "REMUDA_CONFIG", "REMUDA_LISTEN", "REMUDA_KEYS_FILE", "REMUDA_DISCARD_SESSIONS_OF_LOST_RING"} {
+	for _, name := range []string{"HOME", "PATH", "TMPDIR", "REMUDA_CONFIG", "REMUDA_LISTEN", "REMUDA_KEYS_FILE", "REMUDA_KEYS_MASTER_FILE", "REMUDA_DISCARD_SESSIONS_OF_LOST_RING"} {
 		if v := ts.Getenv(name); v != "" {
 			list = append(list, name+"="+v)
 		}
@@ -148,9 +149,9 @@ func (r *running) follow(ts *testscript.TestScript, file string, pipe func() (io
 	})
 }
 
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 || neg {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: interrupt NAME")
 	}
 	state := stateOf(ts)
 	r := state.running[args[0]]

@@ -47,8 +47,8 @@ func newDemo() *cobra.Command {
 		Short: "Try it: a server with two users, a page and an API of ponies",
 		Long: `Run a server with two users, a page to click through, an API of ponies for curl,
 a second site to come to signed in, and a page that measures every kind of session
-side by side. Everything is set up; without --data it is removed at the end. Ctrl-C ends
-it.`,
+side by side. Everything is set up; without --data it is removed at the end.
+Ctrl-C ends it.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()

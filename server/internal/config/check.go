@@ -31,8 +31,8 @@ func (l *loader) check(c *Config, offline bool) {
 		{true, []string{"listen", "origins", "tls", "behind_proxy", "trusted_proxies"}, l.checkTransport},
 		{false, []string{"keys", "keys_file", "keys_in", "keys_master", "keys_rotate"}, l.checkKeys},
 		{false, nil, l.checkProfiles},
-		{false, []string{"profiles", "web_profiles", "token_profiles"}, l.checkOffers},
-		{false, []string{"profiles", "hand_off"}, l.checkHandOff},
+		{false, []string{"web_profiles", "token_profiles"}, l.checkOffers},
+		{false, []string{"hand_off"}, l.checkHandOff},
 		{false, []string{"origins", "issuer"}, l.checkIssuer},
 		{false, []string{"login"}, l.checkLogin},
 		{false, []string{"max_staleness"}, l.checkStaleness},
@@ -208,49 +208,80 @@ func (l *loader) checkProfiles(c *Config) {
 			continue
 		}
 		for _, problem := range ask(remuda.Config{Issuer: "any", Profiles: []remuda.Profile{p.Profile}}) {
-			l.complainOf(settingOf(problem.Field), l.known.declared[p.Name], "%s", inSettings(problem.Reason))
+			setting := settingOf(problem.Field)
+			l.found.add(setting, l.where(setting, p.Name), "%s", inSettings(problem.Reason))
 		}
 	}
 }
 
-// complainOf is complain about what may stand nowhere: then it is said of where
-// that comes from.
-func (l *loader) complainOf(setting string, instead Origin, format string, args ...any) {
-	o, ok := l.set(setting)
-	if !ok {
-		o = instead
+// where is where a setting of a profile stands, or one that is under it; failing
+// that, the profile, or the first setting from elsewhere that it has.
+func (l *loader) where(setting, profile string) Origin {
+	if o, ok := l.set(setting); ok {
+		return o
 	}
-	l.found.add(setting, o, format, args...)
+	o, inFile := l.known.declared[profile]
+	if inFile && setting == "profiles."+profile {
+		return o
+	}
+	for _, s := range profileSettings(profile) {
+		given, ok := l.set(s.Name)
+		switch {
+		case ok && strings.HasPrefix(s.Name, setting+"."):
+			return given
+		case ok && !inFile && o == Origin{}:
+			o = given
+		}
+	}
+	return o
 }
 
 // checkOffers looks at which profiles clients may ask for.
 func (l *loader) checkOffers(c *Config) {
-	for _, list := range []struct {
-		setting   string
-		names     []string
-		transport remuda.Transport
-	}{{"web_profiles", c.WebProfiles, remuda.Cookie}, {"token_profiles", c.TokenProfiles, remuda.Bearer}} {
-		for i, name := range list.names {
-			p := c.Profile(name)
-			switch {
-			case p == nil:
-				l.complain(list.setting, "there is no profile %q%s", name, didYouMean(nearest(name, slices.Concat(l.known.profiles, presetNames))))
-			case p.Transport != list.transport:
-				l.complain(list.setting, "%q has the transport %v; it takes %v", name, p.Transport, list.transport)
-			case slices.Contains(list.names[:i], name):
-				l.complain(list.setting, "names %q twice", name)
-			}
-		}
-	}
+	l.checkOffer(c, "web_profiles", "web", c.WebProfiles, remuda.Cookie)
+	l.checkOffer(c, "token_profiles", "api", c.TokenProfiles, remuda.Bearer)
 	if len(c.WebProfiles)+len(c.TokenProfiles) == 0 {
 		l.complain("web_profiles", "is empty, and token_profiles too: nobody could sign in")
 	}
 	for i := range c.Profiles {
 		name := c.Profiles[i].Name
 		if !slices.Contains(c.WebProfiles, name) && !slices.Contains(c.TokenProfiles, name) && c.HandOff.Profile != name {
-			l.found.add("profiles."+name, l.known.declared[name], "is in neither web_profiles nor token_profiles, so that nobody can have it")
+			l.found.add("profiles."+name, l.where("profiles."+name, name), "is in neither web_profiles nor token_profiles, so that nobody can have it")
 		}
 	}
+}
+
+// checkOffer looks at one list. Where it is empty, package web offers a profile of
+// the usual name, which must not be one that is there for something else.
+func (l *loader) checkOffer(c *Config, setting, usual string, names []string, t remuda.Transport) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			l.complain(setting, "names %q twice", name)
+			continue
+		}
+		l.checkNamed(c, setting, l.origins[setting], name, t)
+	}
+	if p := c.Profile(usual); len(names) == 0 && p != nil && (p.Transport != t || c.HandOff.Profile == usual) {
+		at := "profiles." + usual
+		l.found.add(at, l.where(at, usual), "is what clients get where %s names none: give the profile another name", setting)
+	}
+}
+
+// checkNamed looks at a profile that a setting names. It returns nil if there is
+// something wrong with it, also if that has been said already.
+func (l *loader) checkNamed(c *Config, setting string, at Origin, name string, t remuda.Transport) *Profile {
+	p := c.Profile(name)
+	_, declared := l.known.declared[name]
+	switch {
+	case p == nil && declared, p != nil && !l.good("profiles."+name+".transport"):
+	case p == nil:
+		l.found.add(setting, at, "there is no profile %q%s", name, didYouMean(nearest(name, l.known.profiles())))
+	case p.Transport != t:
+		l.found.add(setting, at, "%q has the transport %v; it takes %v", name, p.Transport, t)
+	default:
+		return p
+	}
+	return nil
 }
 
 // checkHandOff asks package web about the pages, and looks at the profile.
@@ -262,25 +293,37 @@ func (l *loader) checkHandOff(c *Config) {
 			l.complain("hand_off."+part.setting, "%s", reason)
 		}
 	}
-	if h.Source == "" {
-		for name, has := range map[string]bool{"profile": h.Profile != "", "ends_with_parent": h.EndsWithParent, "replace_same": h.ReplaceSame} {
-			if has {
-				l.complain("hand_off."+name, "is for sites to which users are handed: set hand_off.source")
-			}
-		}
+	if h.SignIn != "" && len(h.Targets) == 0 {
+		l.complain("hand_off.sign_in", "is for sites from which users are handed: set hand_off.targets")
+	}
+	if h.Source != "" {
+		l.checkArrivals(c)
 		return
 	}
-	name := h.Profile
-	if name == "" && len(c.WebProfiles) > 0 {
-		name = c.WebProfiles[0]
+	for _, part := range []struct {
+		setting string
+		has     bool
+	}{{"profile", h.Profile != ""}, {"ends_with_parent", h.EndsWithParent}, {"replace_same", h.ReplaceSame}} {
+		if part.has {
+			l.complain("hand_off."+part.setting, "is for sites to which users are handed: set hand_off.source")
+		}
 	}
-	p := c.Profile(name)
+}
+
+// checkArrivals looks at the profile of the sessions that begin by a hand-off.
+func (l *loader) checkArrivals(c *Config) {
+	name := c.HandOff.Profile
+	at, named := l.set("hand_off.profile")
 	switch {
-	case p == nil:
-		l.complainOf("hand_off.profile", l.origins["hand_off.source"], "there is no profile %q", name)
-	case p.Transport != remuda.Cookie:
-		l.complainOf("hand_off.profile", l.origins["hand_off.source"], "%q has the transport %v; it takes %v", name, p.Transport, remuda.Cookie)
-	case p.Recordless && h.EndsWithParent:
+	case named:
+	case len(c.WebProfiles) > 0:
+		name = c.WebProfiles[0]
+		at = l.origins["hand_off.source"]
+	default:
+		l.complain("hand_off.source", "needs hand_off.profile, since web_profiles is empty")
+		return
+	}
+	if p := l.checkNamed(c, "hand_off.profile", at, name, remuda.Cookie); p != nil && p.Recordless && c.HandOff.EndsWithParent {
 		l.complain("hand_off.ends_with_parent", "needs a profile with records; %q has none", name)
 	}
 }

@@ -251,37 +251,106 @@ profiles:
 	}
 }
 
-// What is wrong with the lists and the hand-off is said where it stands.
+// What is wrong with the lists and the hand-off is said where it stands, and does
+// not wait for what is wrong with a profile.
 func TestOffers(t *testing.T) {
 	t.Parallel()
-	_, err := load(t, origins+`
-web_profiles: [web, api, klassic, web]
+	for name, test := range map[string]struct {
+		text string
+		want []string // all problems
+	}{
+		"lists": {`
+web_profiles: [web, api, klassic, web, odd]
+token_profiles: [kiosk]
+profiles: {local: , odd: {like: webb}, kiosk: {like: stateless, transport: beer}}
+`, []string{
+			`:3:15: web_profiles: "api" has the transport bearer; it takes cookie`,
+			`:3:15: web_profiles: there is no profile "klassic"; did you mean classic?`,
+			`:3:15: web_profiles: names "web" twice`,
+			`:5:12: profiles.local: is in neither web_profiles nor token_profiles, so that nobody can have it`,
+			`:5:33: profiles.odd.like: "webb" is not one of web, api, classic, stateless, local`,
+			`:5:76: profiles.kiosk.transport: "beer" is not one of cookie, bearer`,
+		}},
+		"nobody": {`
+web_profiles: []
 token_profiles: []
-hand_off: {targets: [shop], sign_in: "//evil", source: "https://app.example/auth/hand-off", profile: local, ends_with_parent: true}
-profiles: {local: }
-`)
-	if err == nil {
-		t.Fatal("no problem")
-	}
-	for _, want := range []string{
-		`:3:15: web_profiles: "api" has the transport bearer; it takes cookie`,
-		`:3:15: web_profiles: there is no profile "klassic"; did you mean classic?`,
-		`:3:15: web_profiles: names "web" twice`,
-		`hand_off.targets: "shop" is not the URL of a page`,
-		`hand_off.sign_in: "//evil" is not a path`,
-		`hand_off.ends_with_parent: needs a profile with records; "local" has none`,
+`, []string{`:3:15: web_profiles: is empty, and token_profiles too: nobody could sign in`}},
+		"a bearer called web": {`
+profiles: {web: {transport: bearer}}
+`, []string{`:3:12: profiles.web: is what clients get where web_profiles names none: give the profile another name`}},
+		"pages": {`
+hand_off: {targets: [shop], sign_in: "//evil", source: "https://app.example/auth/hand-off?a=b", profile: local, ends_with_parent: true}
+profiles: {local: {idle: 1x}}
+`, []string{
+			`:3:21: hand_off.targets: "shop" is not the URL of a page: write scheme://host/path, with nothing after it`,
+			`:3:38: hand_off.sign_in: "//evil" is not a path like /login`,
+			`:3:56: hand_off.source: "https://app.example/auth/hand-off?a=b" is not the URL of a page: write scheme://host/path, with nothing after it`,
+			`:3:131: hand_off.ends_with_parent: needs a profile with records; "local" has none`,
+			`:4:26: profiles.local.idle: "1x" is not a duration, like 30s, 10m, 12h or 30d`,
+		}},
+		"half of a hand-off": {`
+hand_off: {sign_in: /login, profile: web, ends_with_parent: true, replace_same: true}
+`, []string{
+			`:3:21: hand_off.sign_in: is for sites from which users are handed: set hand_off.targets`,
+			`:3:38: hand_off.profile: is for sites to which users are handed: set hand_off.source`,
+			`:3:61: hand_off.ends_with_parent: is for sites to which users are handed: set hand_off.source`,
+			`:3:81: hand_off.replace_same: is for sites to which users are handed: set hand_off.source`,
+		}},
+		"arrivals": {`
+hand_off: {source: "https://app.example/auth/hand-off", profile: api}
+`, []string{`:3:66: hand_off.profile: "api" has the transport bearer; it takes cookie`}},
+		"arrivals alone": {`
+hand_off: {source: "https://app.example/auth/hand-off", profile: web}
+web_profiles: []
+profiles: {web: }
+`, []string{`:5:12: profiles.web: is what clients get where web_profiles names none: give the profile another name`}},
+		"arrivals of nobody": {`
+hand_off: {source: "https://app.example/auth/hand-off"}
+web_profiles: []
+`, []string{`:3:20: hand_off.source: needs hand_off.profile, since web_profiles is empty`}},
 	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("not said: %s\n%v", want, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, origins+test.text)
+			var e *config.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v", err)
+			}
+			for i, p := range e.Problems {
+				if i >= len(test.want) || !strings.HasSuffix(p.String(), test.want[i]) {
+					t.Errorf("%d: %v", i, p)
+				}
+			}
+			if len(e.Problems) != len(test.want) {
+				t.Errorf("%d problems, want %d", len(e.Problems), len(test.want))
+			}
+		})
 	}
-	_, err = load(t, origins+"web_profiles: []\ntoken_profiles: []\n")
-	if err == nil || !strings.Contains(err.Error(), "nobody could sign in") {
-		t.Errorf("%v", err)
+}
+
+// The first of a list is what clients get who ask for none: web and api, and
+// otherwise in the order of the file.
+func TestOrderOfOffers(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, origins+`
+hand_off: {source: "https://app.example/auth/hand-off", profile: stateless}
+profiles: {zebra: {like: local}, mobile: {like: api}, classic: , api: {idle: 1d}, apple: {like: web}}
+`)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err = load(t, origins+"hand_off: {ends_with_parent: true}\nprofiles: {a-b: {like: web}, a_b: {like: web}}\n")
-	if err == nil || !strings.Contains(err.Error(), "hand_off.ends_with_parent: is for sites to which") {
-		t.Errorf("%v", err)
+	if got := strings.Join(c.WebProfiles, ","); got != "web,zebra,classic,apple,stateless" {
+		t.Errorf("web profiles %s", got)
+	}
+	if got := strings.Join(c.TokenProfiles, ","); got != "api,mobile" {
+		t.Errorf("token profiles %s", got)
+	}
+	c, err = load(t, origins+`
+hand_off: {source: "https://app.example/auth/hand-off", profile: stateless}
+web_profiles: [classic]
+`)
+	if err != nil || len(c.Profiles) != 3 || c.Profile("stateless") == nil {
+		t.Errorf("a profile for those who come by a hand-off alone: %v, %v", c.Profiles, err)
 	}
 }
 
@@ -295,13 +364,23 @@ func TestProfilesOfTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Profile("my-staff").Idle != time.Hour || c.Profile("local").Idle != 2*time.Hour || strings.Join(c.WebProfiles, ",") != "web,local,my-staff" {
+	if c.Profile("my-staff").Idle != time.Hour || c.Profile("local").Idle != 2*time.Hour || strings.Join(c.WebProfiles, ",") != "web,my-staff,local" {
 		t.Errorf("%+v", c.WebProfiles)
 	}
 	if c, err = load("", "REMUDA_WEB_PROFILES=classic"); err != nil || len(c.Profiles) != 2 || c.Profile("classic") == nil {
 		t.Errorf("%v, %v", c.WebProfiles, err)
 	}
-	if _, err = load("profiles: {a-b: {like: web}, a_b: {like: web}}", "X=1"); err == nil || !strings.Contains(err.Error(), "has the same variable") {
+	for text, want := range map[string]string{
+		"profiles: {a-b: {like: web}, a_b: {like: web}}": ":2:30: profiles.a_b.like: has the same variable as profiles.a-b.like, REMUDA_PROFILES_A_B_LIKE: rename one of the profiles",
+		"profiles: {web_remember: {like: web}}":          ":2:12: profiles.web_remember.idle: has the same variable as profiles.web.remember_idle, REMUDA_PROFILES_WEB_REMEMBER_IDLE: rename one of the profiles",
+	} {
+		if _, err = load(text, "X=1"); err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "problems") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err = load("", "REMUDA_PROFILES_API_RECORD=false", "REMUDA_WEB_PROFILES=web,foo"); err == nil ||
+		!strings.Contains(err.Error(), "REMUDA_PROFILES_API_RECORD: profiles.api.renewal: rotate needs a record") ||
+		!strings.Contains(err.Error(), `REMUDA_WEB_PROFILES: web_profiles: there is no profile "foo"`) {
 		t.Errorf("%v", err)
 	}
 	if _, err = load("", "REMUDA_PROFILES_STAFF_IDLE=1h"); err == nil || !strings.Contains(err.Error(), "REMUDA_PROFILES_STAFF_IDLE: is not known") {
@@ -400,6 +479,35 @@ func TestSecretHidesItself(t *testing.T) {
 	}
 	if s := fmt.Sprintf("%v %+v %#v %s", c.Keys, c, c.Keys, c.Keys); strings.Contains(s, "opensesame") {
 		t.Errorf("it prints as %s", s)
+	}
+}
+
+// The master key may be in a file that a variable names.
+func TestMasterKeyFile(t *testing.T) {
+	t.Parallel()
+	const key = "Sy_x6SrgqirjBV8ovqOUOBz7q0tiIfT975GdXs9pJAQ"
+	for name, test := range map[string]struct {
+		environ []string
+		want    string // of the error
+	}{
+		"good":     {[]string{"REMUDA_KEYS_MASTER_FILE=" + write(t, key+"\n")}, ""},
+		"not set":  {[]string{"REMUDA_KEYS_MASTER_FILE=", "REMUDA_KEYS_MASTER=" + key}, ""},
+		"missing":  {[]string{"REMUDA_KEYS_MASTER_FILE=nowhere"}, "REMUDA_KEYS_MASTER_FILE: keys_master: open nowhere: "},
+		"empty":    {[]string{"REMUDA_KEYS_MASTER_FILE=" + write(t, "\n")}, "c.yaml is empty"},
+		"no key":   {[]string{"REMUDA_KEYS_MASTER_FILE=" + write(t, "opensesame")}, "REMUDA_KEYS_MASTER_FILE: keys_master: is not a master key"},
+		"both":     {[]string{"REMUDA_KEYS_MASTER_FILE=" + write(t, key), "REMUDA_KEYS_MASTER=" + key}, "REMUDA_KEYS_MASTER: keys_master: is set beside REMUDA_KEYS_MASTER_FILE"},
+		"both, ii": {[]string{"REMUDA_KEYS_MASTER=" + key, "REMUDA_KEYS_MASTER_FILE=" + write(t, key)}, "REMUDA_KEYS_MASTER_FILE: keys_master: is set beside REMUDA_KEYS_MASTER;"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(config.Sources{Offline: true, Environ: func() []string { return test.environ }})
+			switch {
+			case test.want == "" && (err != nil || c.KeysMaster.Reveal() != key):
+				t.Errorf("%q, %v", c.KeysMaster.Reveal(), err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "opensesame")):
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,8 +16,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// FileVariable names the configuration file, where no flag does.
-const FileVariable = "REMUDA_CONFIG"
+// The variables of the environment that are no setting's.
+const (
+	// FileVariable names the configuration file, where no flag does.
+	FileVariable = "REMUDA_CONFIG"
+	// MasterFileVariable names a file that holds the master key alone, as secrets
+	// are mounted into containers.
+	MasterFileVariable = "REMUDA_KEYS_MASTER_FILE"
+)
 
 // Sources are where settings come from besides the defaults.
 type Sources struct {
@@ -124,18 +131,18 @@ func (l *loader) environment(environ func() []string) {
 	if environ == nil {
 		return
 	}
-	settings := map[string]string{}
-	for name, s := range l.known.settings {
-		if other, twice := settings[s.Variable()]; twice {
-			l.found.add(max(name, other), l.origins[name], "has the same variable as %s, %s: rename one of the profiles", min(name, other), s.Variable())
-		}
-		settings[s.Variable()] = name
-	}
+	settings := l.variables()
 	origin := map[string]Origin{}
 	take := func(variable, value string) (string, any) {
 		name, ok := settings[variable]
+		if variable == MasterFileVariable {
+			name, ok, value = "keys_master", true, l.masterFile(value)
+		}
 		switch {
 		case ok && value != "":
+			if other, twice := origin[name]; twice {
+				l.found.add(name, Origin{Variable: variable}, "is set beside %s; set one of the two", other)
+			}
 			origin[name] = Origin{Variable: variable}
 			return name, value
 		case !ok && value != "" && variable != FileVariable && !foreign(variable):
@@ -145,6 +152,44 @@ func (l *loader) environment(environ func() []string) {
 	}
 	l.add(env.Provider(".", env.Opt{Prefix: "REMUDA_", TransformFunc: take, EnvironFunc: environ}), nil,
 		func(name string) Origin { return origin[name] })
+}
+
+// masterFile returns the master key from the file at path, or "" if there is none,
+// which it says unless no file is meant.
+func (l *loader) masterFile(path string) string {
+	if path == "" {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	key := strings.TrimSpace(string(text))
+	if err == nil && key == "" {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	if err != nil {
+		l.found.add("keys_master", Origin{Variable: MasterFileVariable}, "%v", err)
+	}
+	return key
+}
+
+// variables returns the settings by their variables, and says of a profile if it
+// cannot be told from another one there.
+func (l *loader) variables() map[string]string {
+	settings := map[string]string{}
+	for name, s := range l.known.settings {
+		if !strings.HasPrefix(name, "profiles.") {
+			settings[s.Variable()] = name
+		}
+	}
+	for _, profile := range l.known.profiles() {
+		for _, s := range profileSettings(profile) {
+			if other, taken := settings[s.Variable()]; taken {
+				l.found.add(s.Name, l.known.declared[profile], "has the same variable as %s, %s: rename one of the profiles", other, s.Variable())
+				break
+			}
+			settings[s.Variable()] = s.Name
+		}
+	}
+	return settings
 }
 
 func foreign(variable string) bool {

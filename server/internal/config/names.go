@@ -9,15 +9,15 @@ import (
 // declares.
 type names struct {
 	settings map[string]Setting
-	profiles []string          // in order
-	declared map[string]Origin // the profiles that are in the file
+	file     []string          // the profiles that are in the file, in its order
+	declared map[string]Origin // the same, and where they are
 }
 
 func newNames() *names {
 	n := &names{settings: map[string]Setting{}, declared: map[string]Origin{}}
 	n.add(slices.Concat(serverSettings(), loginSettings(), offerSettings()))
 	for _, name := range presetNames {
-		n.addProfile(name)
+		n.add(profileSettings(name))
 	}
 	return n
 }
@@ -28,18 +28,22 @@ func (n *names) add(list []Setting) {
 	}
 }
 
-// addProfile makes the settings of a profile known.
-func (n *names) addProfile(name string) {
-	if !slices.Contains(n.profiles, name) {
-		n.profiles = append(n.profiles, name)
-		n.add(profileSettings(name))
-	}
+// declare notes a profile of the file, and makes its settings known.
+func (n *names) declare(name string, at Origin) {
+	n.add(profileSettings(name))
+	n.file, n.declared[name] = append(n.file, name), at
 }
 
-// declare notes a profile of the file.
-func (n *names) declare(name string, at Origin) {
-	n.addProfile(name)
-	n.declared[name] = at
+// profiles are all that there can be: web and api, those of the file in its order,
+// and the other ready ones.
+func (n *names) profiles() []string {
+	list := []string{"web", "api"}
+	for _, name := range slices.Concat(n.file, presetNames) {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 func (n *names) setting(name string) bool {

@@ -126,14 +126,14 @@ func profileName(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// decodeProfiles makes those that a list names or somebody has set something of,
-// and web and api where their list says nothing else.
+// decodeProfiles makes those that a list or the hand-off names or somebody has set
+// something of, and web and api where their list says nothing else.
 func (l *loader) decodeProfiles(c *Config) {
 	c.Profiles = nil
 	_, web := l.set("web_profiles")
 	_, token := l.set("token_profiles")
-	named := slices.Concat(c.WebProfiles, c.TokenProfiles)
-	for _, name := range l.known.profiles {
+	named := slices.Concat(c.WebProfiles, c.TokenProfiles, []string{c.HandOff.Profile})
+	for _, name := range l.known.profiles() {
 		if name == "web" && !web || name == "api" && !token || l.mentions(name) || slices.Contains(named, name) {
 			l.decodeProfile(c, name)
 		}
