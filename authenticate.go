@@ -187,6 +187,17 @@ func (m *Manager) verifyExchange(c *codec.Claims, token string, t Transport, now
 	return true, nil
 }
 
+// Refreshable reports whether a token is one that [Manager.Refresh] takes: a
+// refresh token, or an access token of a profile with Rotation.ByAccess. Like
+// [Manager.Identify] it asks no store, and takes expired ones too; whether the
+// session lives it does not say.
+func (m *Manager) Refreshable(token string, t Transport) bool {
+	c := m.borrowClaims()
+	defer m.claims.Put(c)
+	_, err := m.verifyExchange(c, token, t, m.clock.now())
+	return err == nil
+}
+
 // verifyRefresh checks everything about a refresh token that needs no record.
 func (m *Manager) verifyRefresh(c *codec.Claims, token string, t Transport, now time.Time) error {
 	if _, err := m.codecs.verify(c, codec.Refresh, token); err != nil ||

@@ -48,27 +48,48 @@ func TestByAccess(t *testing.T) {
 			}
 			return string(token)
 		}
-		for what, token := range map[string]string{
-			"another profile's":    start(t, m[0], "api").Access.Reveal(),
-			"one without an id":    forge(func(c *codec.Claims) { c.JTI = [16]byte{} }),
-			"one with another id":  forge(func(c *codec.Claims) { c.JTI[3] ^= 1 }),
-			"the next generation":  forge(func(c *codec.Claims) { c.Gen++ }),
-			"another session":      forge(func(c *codec.Claims) { c.Session[0] ^= 1 }),
-			"in another's name":    forge(func(c *codec.Claims) { c.Subject = c.Add("mallory") }),
-			"as of another server": forge(func(c *codec.Claims) { c.Issuer = c.Add("https://evil.example") }),
-		} {
-			_, err := showAccess(t, m[0], token)
-			wantErr(t, what, err, remuda.ErrTokenInvalid)
+		refuse := func(refreshable bool, tokens map[string]string) {
+			for what, token := range tokens {
+				_, err := showAccess(t, m[0], token)
+				wantErr(t, what, err, remuda.ErrTokenInvalid)
+				if m[0].Refreshable(token, remuda.Cookie) || m[0].Refreshable(token, remuda.Bearer) != refreshable {
+					t.Errorf("%s is refreshable, or is not", what)
+				}
+			}
 		}
+		refuse(true, map[string]string{ // by the record
+			"one with another id": forge(func(c *codec.Claims) { c.JTI[3] ^= 1 }),
+			"the next generation": forge(func(c *codec.Claims) { c.Gen++ }),
+			"another session":     forge(func(c *codec.Claims) { c.Session[0] ^= 1 }),
+			"in another's name":   forge(func(c *codec.Claims) { c.Subject = c.Add("mallory") }),
+		})
+		other := start(t, m[0], "api").Access.Reveal()
 		asked := s[0].gets.Load()
-		_, err := showAccess(t, m[0], forge(func(c *codec.Claims) { c.JTI = [16]byte{} }))
-		wantErr(t, "without an id", err, remuda.ErrTokenInvalid)
-		if s[0].gets.Load() != asked {
-			t.Error("the store was asked about a token that cannot refresh")
+		refuse(false, map[string]string{ // by what it says
+			"another profile's":        other,
+			"one without an id":        forge(func(c *codec.Claims) { c.JTI = [16]byte{} }),
+			"as if of another profile": forge(func(c *codec.Claims) { c.Profile = c.Add("api") }),
+			"of an unknown profile":    forge(func(c *codec.Claims) { c.Profile = c.Add("two") }),
+			"as of another server":     forge(func(c *codec.Claims) { c.Issuer = c.Add("https://evil.example") }),
+			"for somebody else":        forge(func(c *codec.Claims) { c.Audience = c.Add("https://app.example/token/refresh") }),
+			"one that is yet to be":    forge(func(c *codec.Claims) { c.IssuedAt = time.Now().Add(time.Hour).Unix() }),
+			"somebody's who is nobody": forge(func(c *codec.Claims) { c.Anon = true }),
+		})
+		if n := s[0].gets.Load() - asked; n != 0 {
+			t.Errorf("the store was asked %d times about tokens that cannot refresh", n)
 		}
-		next, err := showAccess(t, m[0], g.Access.Reveal())
+		// What it says of the user and of time is not believed, even well signed.
+		next, err := showAccess(t, m[0], forge(func(c *codec.Claims) {
+			c.Expires, c.Started, c.AuthTime = c.Expires+1e6, c.Started+1e6, c.AuthTime+1e6
+			c.ACR, c.Tenant, c.App = c.Add("high"), c.Add("evil"), c.Add(`{"name":"Mallory"}`)
+		}))
 		if err != nil || next.Session.Gen != 2 || !next.Refresh.IsZero() {
 			t.Fatalf("%+v, %v", next.Session, err)
+		}
+		was, is := g.Session, next.Session
+		if is.ACR != was.ACR || is.Tenant != was.Tenant || is.Claims != was.Claims || !is.StartedAt.Equal(was.StartedAt) ||
+			!is.AuthenticatedAt.Equal(was.AuthenticatedAt) || !is.Expires.Equal(was.Expires) {
+			t.Errorf("believed: %+v", is)
 		}
 		if _, err := authenticate(t, m[0], next); err != nil {
 			t.Error(err)

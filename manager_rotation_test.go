@@ -460,15 +460,16 @@ func TestToucher(t *testing.T) {
 	}
 }
 
-// TestSessionSchedules plays random schedules of one honest client, with a
-// step-up or an end at any point, on a real manager.
+// TestSessionSchedules plays random schedules of one honest client, of two tokens
+// or of one, with a step-up or an end at any point, on a real manager.
 func TestSessionSchedules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		ops := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 25).Draw(rt, "ops")
-		waits := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{0, time.Second, 20 * time.Second, 61 * time.Second, 8 * time.Minute}), len(ops), len(ops)).Draw(rt, "waits")
+		waits := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{0, time.Second, 20 * time.Second, 61 * time.Second, 8 * time.Minute, 11 * time.Minute}), len(ops), len(ops)).Draw(rt, "waits")
+		byAccess := rapid.Bool().Draw(rt, "by access")
 		wrong := ""
-		synctest.Test(t, func(t *testing.T) { wrong = play(t, ops, waits) })
+		synctest.Test(t, func(t *testing.T) { wrong = play(t, ops, waits, byAccess) })
 		if wrong != "" {
 			rt.Fatal(wrong)
 		}
@@ -476,9 +477,19 @@ func TestSessionSchedules(t *testing.T) {
 }
 
 // play returns what went wrong, or "".
-func play(t *testing.T, ops []int, waits []time.Duration) string {
-	m := newManager(t)
+func play(t *testing.T, ops []int, waits []time.Duration, byAccess bool) string {
+	m := newManager(t, func(c *remuda.Config) {
+		if byAccess {
+			c.Profiles[1].Rotation.Early, c.Profiles[1].Rotation.ByAccess = remuda.EarlyRefuse, true
+		}
+	})
 	held := startKnown(t, m)
+	shown := func() string { // what refreshes
+		if byAccess {
+			return held.Access.Reveal()
+		}
+		return held.Refresh.Reveal()
+	}
 	gen, over := uint32(1), false
 	late := 0 // answers lost in a row: the eighth is taken for a thief's
 	for i, op := range ops {
@@ -486,7 +497,7 @@ func play(t *testing.T, ops []int, waits []time.Duration) string {
 		var answers []answer
 		refreshes := func(n int) {
 			answers = together(n, func() answer {
-				g, err := known(t.Context(), m, held.Refresh.Reveal(), "")
+				g, err := known(t.Context(), m, shown(), "")
 				return answer{g, err}
 			})
 		}
@@ -538,7 +549,12 @@ func play(t *testing.T, ops []int, waits []time.Duration) string {
 			}
 		}
 		for _, a := range answers {
-			if a.err == nil && !lost && !a.grant.Refresh.IsZero() && a.grant.Session.Gen > held.Session.Gen {
+			if a.err == nil && byAccess && !a.grant.Refresh.IsZero() {
+				return "there is a second token"
+			}
+			newer := a.grant.Session.Gen > held.Session.Gen && !a.grant.Refresh.IsZero() ||
+				byAccess && a.grant.Session.Gen >= held.Session.Gen
+			if a.err == nil && !lost && newer {
 				held = a.grant
 			}
 			if a.err == nil {

@@ -104,7 +104,9 @@ type EarlyPolicy uint8
 const (
 	EarlyAllow  EarlyPolicy = iota // it is served
 	EarlyReport                    // it is served, and an event says so
-	EarlyRefuse                    // it is refused with ErrRefreshTooEarly
+	// EarlyRefuse: it is refused with ErrRefreshTooEarly. Access, less Jitter, must
+	// be at least Config.Leeway and Grace, or next to nothing would be early.
+	EarlyRefuse
 )
 
 // AheadPolicy says what happens when a client holds a generation that the store
@@ -153,10 +155,12 @@ type Rotation struct {
 	// ByAccess issues no refresh token: the access token, once it has expired,
 	// is what refreshes. It is for clients that can keep one token only. It needs
 	// Early to be EarlyRefuse, so that no older generation is issued any longer
-	// when a newer one is, and Floor to be at most half of Access. Whoever sees an
-	// access token can then go on from it: give it to nobody but this server. Set
-	// it in a profile from the beginning; who has signed in before goes on with
-	// both tokens.
+	// when a newer one is, and Floor to be at most half of Access. All access
+	// tokens of one generation, such as those issued before it is as old as Floor,
+	// count as one; the one issued last says when a refresh is early. Whoever sees
+	// an access token can go on from it: give it to nobody but this server. Set it
+	// in a profile from the beginning; who has signed in before goes on with both
+	// tokens.
 	ByAccess bool
 }
 

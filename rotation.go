@@ -88,9 +88,9 @@ type state struct {
 	EndReason EndReason
 }
 
-// presentation is a refresh token whose signature has been checked, and what
-// came with it. With Rotation.ByAccess it is an access token: the same id of its
-// generation is in it, and all rules are the same.
+// presentation is a refresh token whose signature has been checked, and what came
+// with it. With Rotation.ByAccess it is an access token, and no rule differs: all
+// access tokens of one generation carry its one id, and are one token here.
 type presentation struct {
 	gen      uint32
 	jti      mark

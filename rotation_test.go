@@ -155,6 +155,8 @@ func TestDecideBeforeTheGeneration(t *testing.T) {
 		{name: "4: ended", gen: 5, at: time.Minute, state: func(s *state) { s.EndedAt, s.EndReason = t0, EndLogout }, want: decision{verdict: verdictEnded}},
 		{name: "4: no second theft", gen: 2, at: time.Minute, state: func(s *state) { s.EndedAt, s.EndReason = t0, EndReuse }, want: decision{verdict: verdictEnded}},
 		{name: "4: before 5", gen: 5, at: 24 * time.Hour, state: func(s *state) { s.EndedAt, s.EndReason = t0, EndReuse }, want: decision{verdict: verdictEnded}},
+		{name: "4: ended by the log", gen: 5, at: time.Minute, shown: func(p *presentation) { p.revoked = true }, want: wantOnly(verdictEnded), after: ended(EndRevoked)},
+		{name: "4: ended by the log, before theft", gen: 2, at: time.Minute, shown: func(p *presentation) { p.revoked = true }, want: wantOnly(verdictEnded), after: ended(EndRevoked)},
 		{name: "5: idle", gen: 5, at: 30 * time.Minute, want: wantOnly(verdictExpired), after: ended(EndIdle)},
 		{name: "5: not yet idle", gen: 5, at: 30*time.Minute - us, want: wantRotate, after: rotated},
 		{name: "5: absolute", gen: 5, at: 12 * time.Hour, state: func(s *state) { s.IdleExpires = s.Expires }, want: wantOnly(verdictExpired), after: ended(EndExpired)},

@@ -75,6 +75,11 @@ func (cfg *Config) validateFor(p *problems, pr *Profile, field string) {
 	if alg := pr.algorithm(); cfg.Keys != nil && slices.Contains(algorithms[pr.Credential], alg) {
 		p.check(signs(cfg.Keys.KeySet(), alg), field+".Algorithm", "the key ring has no key that signs %s", alg)
 	}
+	// A refresh is early until Leeway before the end of the access token. What was
+	// under way when the token was issued has arrived by then.
+	least := pr.Access - time.Duration(pr.Jitter*float64(pr.Access))
+	p.check(pr.Rotation.Early != EarlyRefuse || least >= cfg.Leeway+pr.Rotation.Grace, field+".Rotation.Early",
+		"with refuse, Access less Jitter must be at least Leeway + Grace = %v", cfg.Leeway+pr.Rotation.Grace)
 }
 
 // algorithm is what signs the profile's tokens, or "" if nothing can.

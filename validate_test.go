@@ -126,6 +126,15 @@ func TestValidate(t *testing.T) {
 		{"Profiles[web].Rotation.Floor", func(_ *Config, p *Profile) {
 			p.Rotation.ByAccess, p.Rotation.Early, p.Access = true, EarlyRefuse, 119*time.Second
 		}},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Rotation.ByAccess = true }},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Recordless, p.Rotation.ByAccess = false, true }},
+		{"Profiles[web].Rotation", func(_ *Config, p *Profile) {
+			recordless(p)
+			p.Recordless, p.Renewal, p.Idle, p.Rotation.ByAccess = false, Fixed, 0, true
+		}},
+		{"Profiles[web].Rotation.Early", func(c *Config, p *Profile) {
+			c.Leeway, p.Rotation.Early, p.Jitter, p.Access = time.Minute, EarlyRefuse, 0.1, 99*time.Second
+		}},
 	}
 	all := validConfig(t)
 	all.Profiles[0].Transport, all.Profiles[0].Jitter, all.Profiles[1].Access, all.Issuer = 0, 9, 0, ""

@@ -41,7 +41,16 @@ func (n cookieNames) set(w http.ResponseWriter, g *remuda.Grant, now time.Time) 
 	}
 }
 
-// clear deletes the cookies. Only logout does so.
+// leave deletes the refresh cookie of the session that a new one takes the place
+// of, if the new one has none: it would be shown in place of the only token.
+func (n cookieNames) leave(w http.ResponseWriter, r *http.Request, g *remuda.Grant) {
+	if g.Refresh.IsZero() && len(cookieValues(r.Header, n.refresh)) > 0 {
+		n.write(w, n.refresh, "", -1)
+	}
+}
+
+// clear deletes the cookies. Only logout does so, and never a refusal: a late one
+// would delete those of a new session.
 func (n cookieNames) clear(w http.ResponseWriter) {
 	n.write(w, n.session, "", -1)
 	n.write(w, n.refresh, "", -1)

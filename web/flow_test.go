@@ -124,6 +124,20 @@ func TestLogoutInOneTabEndsTheOther(t *testing.T) {
 	}
 }
 
+// A record that is gone leaves nothing to get a CSRF token for.
+func TestNoCSRFTokenWithoutASession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.signedIn()
+	s.advance(13 * time.Hour)
+	if _, err := s.manager.Sweep(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b.do("GET", "/auth/web/csrf", ""), 401, "session_expired", "login")
+	delete(b.cookies, "__Host-session")
+	expect(t, b.do("GET", "/auth/web/csrf", ""), 401, "token_invalid", "login")
+}
+
 func TestLoginOverASessionEndsIt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -315,6 +315,7 @@ func (h *Handler) redeemHandOff(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !g.Access.IsZero() {
+		h.cookies.leave(w, r, &g)
 		h.cookies.set(w, &g, h.manager.Now())
 	}
 	h.cookies.write(w, h.cookies.handOff+body.Attempt, "", -1)

@@ -63,6 +63,9 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	if err != nil {
 		return err
 	}
+	if t == remuda.Cookie {
+		h.cookies.leave(w, r, &g)
+	}
 	return h.answerGrant(w, &g, t)
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/remuda-go/remuda"
@@ -98,8 +99,11 @@ func (h *Handler) Anonymous(profile string, next http.Handler) http.Handler {
 // lacks: then a visit would overwrite its cookies.
 func (h *Handler) refreshable(r *http.Request, err error) bool {
 	p, missing := errors.AsType[*Problem](err)
-	return (errors.Is(err, remuda.ErrTokenExpired) || missing && p.Code == CodeTokenMissing) &&
-		len(cookieValues(r.Header, h.cookies.refresh)) > 0
+	if !errors.Is(err, remuda.ErrTokenExpired) && !(missing && p.Code == CodeTokenMissing) {
+		return false
+	}
+	values := slices.Concat(cookieValues(r.Header, h.cookies.refresh), cookieValues(r.Header, h.cookies.session))
+	return slices.ContainsFunc(values, func(v string) bool { return h.manager.Refreshable(v, remuda.Cookie) })
 }
 
 // visit begins a session of nobody.
@@ -112,6 +116,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string) 
 		return nil, err
 	}
 	private(w.Header())
+	h.cookies.leave(w, r, &g)
 	h.cookies.set(w, &g, h.manager.Now())
 	return &g.Session, nil
 }

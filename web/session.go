@@ -43,15 +43,22 @@ func (h *Handler) csrfToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 // lives returns why the session of a request's cookies is over, or nil. Of one
-// without a record only a token that is still good can tell.
+// without a record only its token can tell.
 func (h *Handler) lives(r *http.Request, id remuda.SessionID) error {
 	_, err := h.manager.Session(r.Context(), id)
-	if !errors.Is(err, remuda.ErrTokenInvalid) {
+	values := cookieValues(r.Header, h.cookies.session)
+	if !errors.Is(err, remuda.ErrTokenInvalid) || len(values) == 0 {
 		return err
 	}
-	s, _, failed := h.authenticate(r, Rule{Passive: true})
-	if failed == nil && s.ID == id {
-		return nil
+	_, err = pick(values, func(token string) (*remuda.Session, error) {
+		s, err := h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{Token: token, Transport: remuda.Cookie, Passive: true})
+		if err == nil && s.ID != id {
+			err = remuda.ErrTokenInvalid
+		}
+		return s, err
+	})
+	if errors.Is(err, remuda.ErrTokenExpired) {
+		err = remuda.ErrSessionExpired // there is nothing that could be refreshed
 	}
 	return err
 }

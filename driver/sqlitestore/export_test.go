@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -53,6 +54,15 @@ func Migrations() ([]string, error) { return migrations() }
 
 // IdleEvery is how often a follower polls while nobody seems to write.
 const IdleEvery = idleEvery
+
+// Calm makes those who follow the log look as often as while nobody writes, and
+// no more: in a bubble of testing/synctest nobody tells them of a write, and an
+// hour passes in a moment.
+func (s *Store) Calm() {
+	w := s.following.watch
+	w.stop = func() {}
+	w.missed.Store(math.MinInt32)
+}
 
 // Watch is what tells followers that somebody writes.
 type Watch struct{ w *watch }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/driver/sqlitestore"
+	"github.com/remuda-go/remuda/store"
 	"github.com/remuda-go/remuda/web/webtest"
 )
 
@@ -12,7 +13,17 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	h := harness(sqlitestore.Config{PollOnly: true})
-	webtest.Run(t, webtest.Stores{New: h.New, Second: h.Second, Profiles: []remuda.Profile{
-		remuda.Web(), remuda.API(), remuda.Classic(), remuda.Stateless(), remuda.Local(),
-	}})
+	calm := func(s store.Store) store.Store {
+		s.(*sqlitestore.Store).Calm()
+		return s
+	}
+	var profiles []remuda.Profile // all
+	if raceEnabled {              // which would take minutes
+		profiles = []remuda.Profile{remuda.Web(), remuda.API(), remuda.Classic(), remuda.Stateless(), remuda.Local()}
+	}
+	webtest.Run(t, webtest.Stores{
+		Profiles: profiles,
+		New:      func(tb testing.TB) store.Store { return calm(h.New(tb)) },
+		Second:   func(tb testing.TB, first store.Store) store.Store { return calm(h.Second(tb, first)) },
+	})
 }

@@ -23,7 +23,7 @@ var (
 // sessions is how many a case has: fewer where tests are to be fast, or are slow.
 func sessions() int {
 	if testing.Short() || raceEnabled {
-		return min(*sessionsFlag, 50)
+		return min(*sessionsFlag, 15)
 	}
 	return *sessionsFlag
 }

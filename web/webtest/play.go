@@ -56,11 +56,7 @@ func Run(t *testing.T, stores Stores) {
 		profiles = Profiles()
 	}
 	for _, p := range profiles {
-		list := scenarios
-		if p.Rotation.Early == remuda.EarlyRefuse {
-			list = earlyScenarios
-		}
-		for _, sc := range list {
+		for _, sc := range slices.Concat(scenarios, refreshScenarios(p)) {
 			t.Run(p.Name+"/"+sc.Name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {

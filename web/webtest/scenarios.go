@@ -18,22 +18,32 @@ var scenarios = []Scenario{
 	{"rolling expiry", with(rolling)},
 	{"absolute end", with(absolute)},
 	{"remember me", with(remember)},
-	{"refresh", with(refresh)},
-	{"refresh, answer lost", with(lostAnswer)},
 	{"refresh, retry with a key", with(retryKey)},
-	{"refresh, two parties", with(twoParties)},
 	{"logout", with(logout)},
 	{"logout on another node", with(logoutElsewhere)},
 	{"logout with an expired token", with(lateLogout)},
 	{"logout of others", with(logoutOthers)},
 	{"logout everywhere", with(logoutEverywhere)},
 	{"devices", with(devices)},
-	{"step-up", with(stepUp)},
 	{"login again", with(loginAgain)},
 	{"cap on sessions", with(limit)},
 	{"restart", with(restart)},
 	{"second node", with(secondNode)},
 	{"anonymous", with(anonymous)},
+}
+
+// anyTimeScenarios are for profiles in which a refresh may come at any time, or
+// that have none.
+var anyTimeScenarios = []Scenario{
+	{"refresh", with(refresh)},
+	{"refresh, answer lost", with(lostAnswer)},
+	{"refresh, two parties", with(twoParties)},
+	{"step-up", with(stepUp)},
+}
+
+// refreshScenarios are those about when a refresh comes.
+func refreshScenarios(p remuda.Profile) []Scenario {
+	return either(p.Rotation.Early == remuda.EarlyRefuse, earlyScenarios, anyTimeScenarios)
 }
 
 func with(steps func(p profile) []Step) func(remuda.Profile) []Step {
@@ -103,7 +113,8 @@ func secondWindow(p profile) []Step {
 	}
 	return append(steps,
 		p.logout("a"),
-		csrf.refusedIf(p.ends(), either(p.Recordless, web.CodeTokenInvalid, web.CodeSessionEnded)))
+		csrf.refusedIf(p.ends(), web.CodeSessionEnded),
+		csrf.after(p.life()).refused(either(p.Recordless, web.CodeSessionExpired, web.CodeSessionEnded)).action(web.ActionLogin))
 }
 
 func anotherTransport(p profile) []Step {
@@ -299,13 +310,13 @@ func retryKey(p profile) []Step {
 	short := p.refresh("old").with(func(st *Step) { st.Key = "short" }).refused(web.CodeRequestInvalid)
 	first, again := p.refresh("a").with(key), p.refresh("old").with(key)
 	if p.rotates() {
-		again = again.gets("access =refresh").events("session.replayed")
+		again = again.gets(p.again()).events("session.replayed")
 	}
 	return []Step{
 		p.login("a"),
 		copied("old", "a"),
 		short.after(time.Second),
-		first.after(p.life() / 3),
+		first.after(p.due()),
 		get("a", "/hello"), // it has arrived
 		again.after(2 * time.Minute),
 	}

@@ -14,8 +14,7 @@ var earlyScenarios = []Scenario{
 	{"the owner refreshes first", with(ownerFirst)},
 	{"the thief refreshes first", with(thiefFirst)},
 	{"the answer is lost", with(strictLoss)},
-	{"logout with an expired token", with(lateLogout)},
-	{"logout of others", with(logoutOthers)},
+	{"a young generation", with(young)},
 	{"a token of before a step-up", with(strictStepUp)},
 }
 
@@ -61,7 +60,7 @@ func strictLoss(p profile) []Step {
 	if p.Rotation.Unseen == remuda.UnseenGrace {
 		again = again.refused(web.CodeRefreshReused).events("refresh.reused:previous session.ended:reuse")
 	} else {
-		again = again.gets("access").events("session.replayed")
+		again = again.gets(p.again()).events("session.replayed")
 	}
 	return []Step{
 		p.login("a"),
@@ -69,6 +68,30 @@ func strictLoss(p profile) []Step {
 		p.refresh("lost").after(p.Access),
 		again,
 	}
+}
+
+// young is a refresh of a generation that was used a moment ago for the first
+// time: it gives another access token, which says from then on what is early. For
+// the refresh that comes then, both are one.
+func young(p profile) []Step {
+	steps := []Step{
+		p.login("a"),
+		get("a", "/hello").after(p.Access - 10*time.Second),
+		copied("late", "a"),
+	}
+	if p.Rotation.Floor == 0 {
+		return append(steps, p.refresh("a").after(10*time.Second))
+	}
+	early := p.refresh("late").refused(web.CodeRefreshTooEarly).events("refresh.early")
+	return append(steps,
+		p.refresh("a").after(10*time.Second).gets("access").events(""),
+		get("a", "/hello"),
+		get("late", "/hello").refused(web.CodeTokenExpired),
+		early.after(2*time.Minute),
+		p.refresh("late").after(p.Access-2*time.Minute),
+		get("late", "/hello"),
+		p.refresh("a").after(2*time.Minute).refused(web.CodeRefreshReused).events("refresh.reused:previous session.ended:reuse"),
+	)
 }
 
 // strictStepUp: what was issued before does not refresh, nor, with one access

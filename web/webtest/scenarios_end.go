@@ -231,9 +231,9 @@ func restart(p profile) []Step {
 		get("a", "/hello").with(again).has("hello alice"),
 		post("a", "/hello").has("hello alice"),
 		get("thief", "/hello").refusedIf(p.told(), web.CodeSessionEnded),
-		p.refresh("a").after(p.life() / 3),
+		p.refresh("a").after(p.due()),
 		get("a", "/hello").with(again).has("hello alice"),
-		get("thief", "/hello").refusedIf(p.told(), web.CodeSessionEnded),
+		either(p.due() < p.life(), get("thief", "/hello").refusedIf(p.told(), web.CodeSessionEnded), p.dead("thief")),
 		p.logout("a").with(again),
 	}
 }
@@ -244,7 +244,7 @@ func secondNode(p profile) []Step {
 		p.login("a"),
 		get("a", "/hello").node(1).has("hello alice"),
 		post("a", "/hello").node(1).has("hello alice"),
-		p.refresh("a").node(1).after(p.life() / 3),
+		p.refresh("a").node(1).after(p.due()),
 		get("a", "/hello").has("hello alice"),
 		get("a", "/auth/session").node(1).has(`"id":"{a}"`),
 		p.logout("a").node(1),

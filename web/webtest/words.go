@@ -37,6 +37,11 @@ func (p profile) grant() string {
 	return either(p.rotates() && !p.Rotation.ByAccess, "access refresh", "access")
 }
 
+// again is what a repeated refresh gives: the same refresh token, if there is one.
+func (p profile) again() string {
+	return either(p.Rotation.ByAccess, "access", "access =refresh")
+}
+
 // cleared is what a logout does to a client's cookies.
 func (p profile) cleared() string { return either(p.cookie(), "cleared", "") }
 
@@ -58,6 +63,11 @@ func (p profile) life() time.Duration {
 	default:
 		return p.Absolute
 	}
+}
+
+// due is when a client comes to refresh.
+func (p profile) due() time.Duration {
+	return either(p.Rotation.Early == remuda.EarlyRefuse, p.Access, p.life()/3)
 }
 
 func (p profile) login(client string) Step {

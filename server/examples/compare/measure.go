@@ -81,7 +81,7 @@ type Ending struct {
 	Refused bool
 	AtOnce  bool          // the first request that began afterwards was refused
 	After   time.Duration // when it was first refused
-	Left    time.Duration // for how long it is good, if it is not refused
+	Left    time.Duration // for how long it is good, if it is not refused and that is known
 }
 
 // Change is when a node tells of a change.
@@ -241,7 +241,7 @@ func (m *measurement) ask(ctx context.Context, c *client, n *node, began time.Ti
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	bound := patience
-	if m.OnA.Left > 0 {
+	if m.OnA != (Ending{}) && !m.OnA.Refused {
 		bound = brief
 	}
 	for first := true; time.Since(began) < bound || first; first = false {
@@ -256,6 +256,9 @@ func (m *measurement) ask(ctx context.Context, c *client, n *node, began time.Ti
 	}
 	var info sessionInfo
 	err := c.read(ctx, n, "/auth/session", &info)
+	if errors.Is(err, errRefused) {
+		return Ending{}, nil // this endpoint knows better than the ponies
+	}
 	return Ending{Left: info.Idle.Sub(m.now())}, err
 }
 
@@ -430,7 +433,7 @@ func (m *measurement) outages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.greets(ctx, c, "Alicia"); err != nil {
+	if _, err := c.get(ctx, m.b, "/greeting"); err != nil { // whoever remembers users now does
 		return err
 	}
 	m.b.meter.cutStore.Store(true)
