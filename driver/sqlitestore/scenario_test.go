@@ -23,7 +23,10 @@ func TestScenarios(t *testing.T) {
 	}
 	webtest.Run(t, webtest.Stores{
 		Profiles: profiles,
-		New:      func(tb testing.TB) store.Store { return calm(h.New(tb)) },
-		Second:   func(tb testing.TB, first store.Store) store.Store { return calm(h.Second(tb, first)) },
+		New:      func(tb testing.TB) store.Store { tb.Helper(); return calm(h.New(tb)) },
+		Second: func(tb testing.TB, first store.Store) store.Store {
+			tb.Helper()
+			return calm(h.Second(tb, first))
+		},
 	})
 }
