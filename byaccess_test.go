@@ -48,6 +48,14 @@ func TestByAccess(t *testing.T) {
 			}
 			return string(token)
 		}
+		api := start(t, m[0], "api")
+		var ofAPI codec.Claims
+		if err := codecs.Verify(&ofAPI, codec.Access, api.Access.Reveal()); err != nil || ofAPI.JTI != [16]byte{} {
+			t.Fatalf("an access token that does not refresh has the id %x, %v", ofAPI.JTI, err)
+		}
+		if err := codecs.Verify(&ofAPI, codec.Refresh, api.Refresh.Reveal()); err != nil {
+			t.Fatal(err)
+		}
 		refuse := func(refreshable bool, tokens map[string]string) {
 			for what, token := range tokens {
 				_, err := showAccess(t, m[0], token)
@@ -58,15 +66,15 @@ func TestByAccess(t *testing.T) {
 			}
 		}
 		refuse(true, map[string]string{ // by the record
-			"one with another id": forge(func(c *codec.Claims) { c.JTI[3] ^= 1 }),
-			"the next generation": forge(func(c *codec.Claims) { c.Gen++ }),
-			"another session":     forge(func(c *codec.Claims) { c.Session[0] ^= 1 }),
-			"in another's name":   forge(func(c *codec.Claims) { c.Subject = c.Add("mallory") }),
+			"one with another id":                    forge(func(c *codec.Claims) { c.JTI[3] ^= 1 }),
+			"the next generation":                    forge(func(c *codec.Claims) { c.Gen++ }),
+			"another session":                        forge(func(c *codec.Claims) { c.Session[0] ^= 1 }),
+			"in another's name":                      forge(func(c *codec.Claims) { c.Subject = c.Add("mallory") }),
+			"one of another profile's refresh token": forge(func(c *codec.Claims) { c.Session, c.JTI = ofAPI.Session, ofAPI.JTI }),
 		})
-		other := start(t, m[0], "api").Access.Reveal()
 		asked := s[0].gets.Load()
 		refuse(false, map[string]string{ // by what it says
-			"another profile's":        other,
+			"another profile's":        api.Access.Reveal(),
 			"one without an id":        forge(func(c *codec.Claims) { c.JTI = [16]byte{} }),
 			"as if of another profile": forge(func(c *codec.Claims) { c.Profile = c.Add("api") }),
 			"of an unknown profile":    forge(func(c *codec.Claims) { c.Profile = c.Add("two") }),

@@ -134,8 +134,12 @@ func TestNoCSRFTokenWithoutASession(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, b.do("GET", "/auth/web/csrf", ""), 401, "session_expired", "login")
+	old := b.cookies["__Host-session"]
 	delete(b.cookies, "__Host-session")
 	expect(t, b.do("GET", "/auth/web/csrf", ""), 401, "token_invalid", "login")
+	// Nor does the cookie of somebody else's.
+	b.cookies["__Host-session"] = old + "; __Host-session=" + s.signedIn().cookies["__Host-session"]
+	expect(t, b.do("GET", "/auth/web/csrf", ""), 401, "session_expired", "login")
 }
 
 func TestLoginOverASessionEndsIt(t *testing.T) {
