@@ -93,7 +93,7 @@ var groups = []group{
 	}},
 	{"How it ends", []line{
 		{"on-a", "After a logout on node A, A refuses a copy", func(r *Result) string { return r.OnA.String() }},
-		{"on-b", "and node B does", func(r *Result) string { return r.OnB.String() }},
+		{"on-b", "After a logout on node A, B refuses a copy", func(r *Result) string { return r.OnB.String() }},
 		{"everywhere", "After “log out everywhere” on A, B refuses another device", func(r *Result) string { return r.Everywhere.String() }},
 		{"others", "After “log out all others” on A, as a change of password does, B refuses another device", func(r *Result) string { return r.Others.String() }},
 		{"change", "After the user was renamed on A, B says the new name", func(r *Result) string { return r.Change.String() }},
