@@ -68,7 +68,9 @@ func TestBindEnds(t *testing.T) {
 					}
 					return g
 				}())
-				time.Sleep(10 * time.Second)
+				// Between two looks at what is bound: a look in the same instant may
+				// see that it has ended before it hears why.
+				time.Sleep(10*time.Second + 500*time.Millisecond)
 				tt.end(t, m[0], g.Session.ID)
 				settle()
 				for _, ctx := range []context.Context{here, there} {
