@@ -1,6 +1,7 @@
 package remuda_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,37 +113,57 @@ func TestByAccess(t *testing.T) {
 // the new one has been used.
 func TestExtendLeftBehind(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) {
-			kept := local()
-			kept.Name, kept.Recordless = "kept", false
-			cfg.Profiles = append(cfg.Profiles, kept)
+	kept, opaque := local(), remuda.Classic()
+	kept.Recordless = false
+	opaque.Transport, opaque.Rotation.Grace = remuda.Bearer, 0
+	for name, c := range map[string]struct {
+		profile remuda.Profile
+		source  remuda.ClaimsSource
+	}{"PASETO": {kept, nil}, "with a source of claims": {kept, named{}}, "opaque": {opaque, nil}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { leftBehind(t, c.profile, c.source) })
 		})
-		settle()
-		old := start(t, m[0], "kept")
-		time.Sleep(10 * time.Minute)
-		up, err := m[0].StepUp(t.Context(), remuda.StepUpRequest{Session: old.Session.ID, ACR: "high", AMR: []string{"otp"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		next, err := extend(t, m[0], old)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := authenticate(t, m[0], next)
-		if err != nil || s.Gen != 1 || s.ACR != "" || s.AMR != nil || s.AuthenticatedAt.Sub(old.Session.StartedAt).Abs() > time.Second {
-			t.Errorf("what the old one became: %+v, %v", s, err)
-		}
-		if s, err := authenticate(t, m[0], up); err != nil || s.ACR != "high" {
-			t.Errorf("the new one: %+v, %v", s, err)
-		}
-		time.Sleep(10 * time.Second) // until its use is written
-		for what, g := range map[string]remuda.Grant{"the old one": old, "what it became": next} {
-			_, err := extend(t, m[0], g)
-			wantErr(t, what, err, remuda.ErrTokenInvalid)
-		}
-		if up, err = extend(t, m[0], up); err != nil || up.Session.ACR != "high" {
-			t.Errorf("the new one: %+v, %v", up.Session, err)
-		}
+	}
+}
+
+// named is a source that gives everybody a name.
+type named struct{}
+
+func (named) Claims(context.Context, remuda.Session, *remuda.Data) (any, error) {
+	return map[string]string{"name": "Alice"}, nil
+}
+
+func leftBehind(t *testing.T, kept remuda.Profile, source remuda.ClaimsSource) {
+	t.Helper()
+	m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) {
+		cfg.ClaimsSource = source
+		kept.Name = "kept"
+		cfg.Profiles = append(cfg.Profiles, kept)
 	})
+	settle()
+	old := start(t, m[0], "kept")
+	time.Sleep(10 * time.Minute)
+	up, err := m[0].StepUp(t.Context(), remuda.StepUpRequest{Session: old.Session.ID, ACR: "high", AMR: []string{"otp"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := extend(t, m[0], old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := authenticate(t, m[0], next)
+	if err != nil || s.Gen != 1 || s.ACR != "" || s.AMR != nil || s.AuthenticatedAt.Sub(old.Session.StartedAt).Abs() > time.Second {
+		t.Errorf("what the old one became: %+v, %v", s, err)
+	}
+	if s, err := authenticate(t, m[0], up); err != nil || s.ACR != "high" {
+		t.Errorf("the new one: %+v, %v", s, err)
+	}
+	for what, g := range map[string]remuda.Grant{"the old one": old, "what it became": next} {
+		_, err := extend(t, m[0], g)
+		wantErr(t, what, err, remuda.ErrTokenInvalid)
+	}
+	if up, err = extend(t, m[0], up); err != nil || up.Session.ACR != "high" {
+		t.Errorf("the new one: %+v, %v", up.Session, err)
+	}
 }

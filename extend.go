@@ -42,11 +42,15 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	}
 	idle, _ := p.lifetimes(r.Remember)
 	if !p.Recordless {
-		if c.Gen < r.Gen {
-			r.leftBehind(c.Gen)
-		}
 		if r, err = m.freshClaims(ctx, p, r, now); err != nil {
 			return Grant{}, err
+		}
+		// Of the record as it is now: it may have been read anew.
+		if !r.accessible(c.Gen, now, policy{Rotation: p.Rotation}) {
+			return Grant{}, ErrTokenInvalid // another was issued at a step-up, and has arrived
+		}
+		if c.Gen < r.Gen {
+			r.leftBehind(c.Gen)
 		}
 		m.touches.note(r.ID, r.Gen, now, now.Add(idle))
 	}
@@ -78,6 +82,7 @@ func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendReq
 		if m.codecs.opaque.Verify(c, codec.Access, req.Token) != nil {
 			return nil, nil, ErrTokenInvalid
 		}
+		m.touches.flush(ctx, c.Session)
 		return m.opaqueRecord(ctx, c, req.Transport, now)
 	}
 	p, err := m.verifyAccess(c, req.Token, req.Transport, now)
@@ -106,6 +111,7 @@ func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendReq
 
 // extendRecord reads the record of a token that is good.
 func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key string, now time.Time) (*profile, *record, error) {
+	m.touches.flush(ctx, s.ID) // whether the newest has been used decides
 	row, err := m.live(ctx, p, s, now)
 	if err != nil {
 		return nil, nil, err
@@ -113,9 +119,6 @@ func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key 
 	r, err := openRecord(row, m.ring)
 	if err != nil {
 		return nil, nil, openFailed(err)
-	}
-	if !r.accessible(s.Gen, now, policy{Rotation: p.Rotation}) {
-		return nil, nil, ErrTokenInvalid // another was issued at a step-up, and has arrived
 	}
 	dead, err := m.revokedRecord(ctx, &r, key, now)
 	if dead {
