@@ -75,7 +75,7 @@ type MintHandOffRequest struct {
 type RedeemHandOffRequest struct {
 	Token  string
 	Target string // the origin at which the token is shown
-	State  string // of the browser that shows it
+	State  string // of the browser that shows it; without one nothing is redeemed
 	// Profile is that of the new session.
 	Profile string
 	// EndsWithParent says that the new session ends when the one that was handed
@@ -267,7 +267,8 @@ func (m *Manager) findHandOff(ctx context.Context, c *codec.Claims, req *RedeemH
 		refused = "gone"
 	case h.target != req.Target:
 		refused = "target"
-	case subtle.ConstantTimeCompare(h.state[:], state[:]) != 1:
+	// A browser that has begun nothing has no state, and that has a hash too.
+	case req.State == "" || subtle.ConstantTimeCompare(h.state[:], state[:]) != 1:
 		refused = "state"
 	default:
 		return h, item.Version, nil

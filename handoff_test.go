@@ -217,6 +217,16 @@ func TestHandOffRefused(t *testing.T) {
 		{"in another browser", nil, func(r *remuda.RedeemHandOffRequest) { r.State = "a state of another browser" }, "state", true},
 		{"in a browser without a state", nil, func(r *remuda.RedeemHandOffRequest) { r.State = "" }, "state", true},
 		{"with the hash in place of the state", nil, func(r *remuda.RedeemHandOffRequest) { r.State = remuda.HandOffStateHash(state) }, "state", true},
+		{"minted for a browser without a state", func(t *testing.T, m *remuda.Manager, g remuda.Grant, _ string) string {
+			t.Helper()
+			token, err := m.MintHandOff(t.Context(), remuda.MintHandOffRequest{
+				Session: g.Session.ID, Target: target, StateHash: remuda.HandOffStateHash(""),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token.Reveal()
+		}, func(r *remuda.RedeemHandOffRequest) { r.State = "" }, "state", true},
 		{"at another origin", nil, func(r *remuda.RedeemHandOffRequest) { r.Target = "https://evil.example" }, "target", true},
 		{"at another port", nil, func(r *remuda.RedeemHandOffRequest) { r.Target = target + ":8443" }, "target", true},
 		{"late", func(_ *testing.T, _ *remuda.Manager, _ remuda.Grant, token string) string {

@@ -274,6 +274,28 @@ func TestHandOffRedeemRefused(t *testing.T) {
 	}
 }
 
+// TestHandOffPlanted: a link that somebody mints for a browser which has begun
+// nothing signs nobody in.
+func TestHandOffPlanted(t *testing.T) {
+	t.Parallel()
+	from, to := twoSites(t)
+	target, _ := to.guest(t).start("/")
+	body := from.signedIn().mint(target, remuda.HandOffStateHash(""))
+	name, _, _ := strings.Cut(body[strings.Index(body, `"attempt":"`)+len(`"attempt":"`):], `"`)
+	for what, cookies := range map[string]map[string]string{
+		"a browser without cookies":   {},
+		"a cookie without a state":    {"__Host-handoff-" + name: "." + base64.RawURLEncoding.EncodeToString([]byte("/"))},
+		"a cookie that holds nothing": {"__Host-handoff-" + name: ""},
+	} {
+		g := to.guest(t)
+		g.cookies = cookies
+		a := g.do("POST", redeemPath, body, fetches)
+		if a.code() != "token_invalid" || len(a.header.Values("Set-Cookie")) > 0 {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+}
+
 func TestHandOffLate(t *testing.T) {
 	t.Parallel()
 	from, to := twoSites(t)
