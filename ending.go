@@ -376,7 +376,7 @@ func (w *wideEnding) look(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		ended, err := w.m.endRecord(ctx, row.ID, EndRequest{Session: row.ID, Reason: w.req.Reason, Client: w.req.Client})
+		ended, err := w.m.endRecord(ctx, EndRequest{Session: row.ID, Reason: w.req.Reason, Client: w.req.Client}, w.req.Except, told)
 		switch {
 		case err != nil && len(failed) == maxEndFailures:
 			return errors.Join(failed...)
@@ -391,6 +391,9 @@ func (w *wideEnding) look(ctx context.Context) error {
 	}
 	return errors.Join(failed...)
 }
+
+// told announces nothing: the log has been told already, or need not be.
+func told(*store.Record) error { return nil }
 
 // maxEndFailures is after how many failures a look is given up for now.
 const maxEndFailures = 10

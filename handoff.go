@@ -332,64 +332,43 @@ func (m *Manager) adopt(ctx context.Context, parent SessionID) error {
 	return err
 }
 
-// endsWith reports whether sessions end with one that ended for a reason. That it
+// endsWith reports whether sessions end with one that ends for a reason. That it
 // was not used, or lived out its time, ends no other: what ends with it expires
 // no later anyway.
 func endsWith(reason EndReason) bool { return reason != EndIdle && reason != EndExpired }
 
-// endsChildren reports whether a record that has ended may have sessions that end
-// with it.
-func (r *record) endsChildren() bool {
-	return r.HasChildren && !r.EndedAt.IsZero() && endsWith(r.EndReason)
-}
-
-// endChildren ends the sessions that end with one that has ended. It is done when
-// nil is returned; to call it again is harmless.
-func (m *Manager) endChildren(ctx context.Context, row *store.Record, client Client) error {
+// endChildren ends the sessions that end with the one of a row, but for except. To
+// call it again is harmless.
+func (m *Manager) endChildren(ctx context.Context, row *store.Record, except SessionID, client Client) error {
 	r, err := openRecord(row, m.ring)
 	if err != nil {
 		// Whether there are any stands in what cannot be opened.
-		r = record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, state: columns(row), HasChildren: true}
+		r = record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, HasChildren: true}
 	}
-	if !r.endsChildren() {
-		return nil
-	}
-	return m.endChildrenOf(ctx, &r, client)
+	return m.endChildrenOf(ctx, &r, except, client)
 }
 
-// endChildrenOf is endChildren of a record that has some. They are sessions of
-// the same subject.
-func (m *Manager) endChildrenOf(ctx context.Context, parent *record, client Client) error {
+// endChildrenOf is endChildren of a record. They are sessions of the same subject.
+// One that is noted in the record meanwhile changes it, so that whoever ends it
+// has to look again.
+func (m *Manager) endChildrenOf(ctx context.Context, parent *record, except SessionID, client Client) error {
+	if !parent.HasChildren {
+		return nil
+	}
 	var failed []error
 	for row, err := range m.store.List(ctx, store.Owner{Tenant: parent.Tenant, Subject: parent.Subject}, store.ID{}) {
 		if err != nil {
 			return errors.Join(append(failed, unavailable(err))...)
 		}
 		r, err := openRecord(&row, m.ring)
-		if err != nil || row.Ended() || !r.WithParent || r.Parent != parent.ID {
+		if err != nil || row.Ended() || !r.WithParent || r.Parent != parent.ID || r.ID == except {
 			continue
 		}
-		if err := m.End(ctx, EndRequest{Session: r.ID, Reason: EndParent, Client: client}); err != nil {
+		if err := m.end(ctx, EndRequest{Session: r.ID, Reason: EndParent, Client: client}, except); err != nil {
 			failed = append(failed, err)
 		}
 	}
 	return errors.Join(failed...)
-}
-
-// orphaned reports whether a session should have ended with its parent: after a
-// crash, or a failure of the store, between the two ends.
-func (m *Manager) orphaned(ctx context.Context, r *record) (bool, error) {
-	if !r.WithParent {
-		return false, nil
-	}
-	row, err := m.store.Get(ctx, r.Parent)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return true, nil // it has ended long ago
-	case err != nil:
-		return false, unavailable(err)
-	}
-	return row.Ended() && endsWith(EndReason(row.EndReason)), nil
 }
 
 func (m *Manager) emitRedeemed(s, parent *Session, req *RedeemHandOffRequest, now time.Time) {

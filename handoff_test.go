@@ -662,43 +662,117 @@ func TestHandOffRace(t *testing.T) {
 	}
 }
 
-// TestHandOffAfterCrash: a child that was not reached when its parent ended is
-// found when the end is asked for again, and when the child refreshes.
-func TestHandOffAfterCrash(t *testing.T) {
-	for _, again := range []bool{true, false} {
-		t.Run(fmt.Sprintf("again=%v", again), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				m, spy := watched(t)
-				settle()
-				g := start(t, m[0], "api")
-				child, err := redeem(t, m[0], mint(t, m[0], g), endsWithParent)
-				if err != nil {
-					t.Fatal(err)
-				}
-				spy.before = func(id store.ID) error {
-					if id == child.Session.ID {
-						return errors.New("disk full")
-					}
+// TestHandOffEndsFirst: what ends with a session has ended before the session has,
+// so that an end which fails half way leaves nothing alive that nobody asks about.
+func TestHandOffEndsFirst(t *testing.T) {
+	for _, profile := range []string{"api", "classic"} {
+		for name, end := range map[string]func(*testing.T, *remuda.Manager, remuda.Grant) error{
+			"logout": func(t *testing.T, m *remuda.Manager, g remuda.Grant) error {
+				t.Helper()
+				return m.End(t.Context(), remuda.EndRequest{Session: g.Session.ID})
+			},
+			"reuse": func(t *testing.T, m *remuda.Manager, g remuda.Grant) error {
+				t.Helper()
+				_, err := refresh(t, m, g)
+				if errors.Is(err, remuda.ErrRefreshReused) {
 					return nil
 				}
-				err = m[1].End(t.Context(), remuda.EndRequest{Session: g.Session.ID})
-				wantErr(t, "end of the parent", err, remuda.ErrUnavailable)
-				if live(t, m[0], "alice")[child.Session.ID].ID.IsZero() {
-					t.Fatal("the child was reached: this tests nothing")
-				}
-				if again {
-					err := m[0].End(t.Context(), remuda.EndRequest{Session: g.Session.ID})
+				return err
+			},
+		} {
+			t.Run(name+" of the parent of "+profile, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m, spy := watched(t, func(_ int, cfg *remuda.Config) {
+						classic := remuda.Classic()
+						classic.Transport = remuda.Bearer
+						cfg.Profiles = append(cfg.Profiles, classic)
+					})
+					settle()
+					g := start(t, m[0], "api")
+					child, err := redeem(t, m[0], mint(t, m[0], g), endsWithParent, func(r *remuda.RedeemHandOffRequest) { r.Profile = profile })
 					if err != nil {
 						t.Fatal(err)
 					}
+					time.Sleep(2 * time.Minute) // so that a refresh issues a new generation
+					next, err := refresh(t, m[0], g)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err = authenticate(t, m[0], next); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Minute)
+					spy.before = func(id store.ID) error {
+						if id == child.Session.ID {
+							return errors.New("disk full")
+						}
+						return nil
+					}
+					wantErr(t, "end of the parent", end(t, m[1], g), remuda.ErrUnavailable)
+					spy.before = nil
 					settle()
-					_, err = authenticate(t, m[0], child)
-					wantErr(t, "the child", err, remuda.ErrSessionEnded)
+					for i, s := range []remuda.Grant{next, child} {
+						if _, err := authenticate(t, m[i], s); err != nil {
+							t.Errorf("half way: %v", err)
+						}
+					}
+					if err := end(t, m[1], g); err != nil {
+						t.Fatal(err)
+					}
+					settle()
+					for i, s := range []remuda.Grant{next, child} {
+						_, err := authenticate(t, m[i], s)
+						wantErr(t, "afterwards", err, remuda.ErrSessionEnded)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestHandOffChildSurvives: whoever ends all others, or changes the password, goes
+// on in the session in which they do it, also if that should end with another.
+func TestHandOffChildSurvives(t *testing.T) {
+	for _, profile := range []string{"api", "classic"} {
+		t.Run(profile, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
+					classic := remuda.Classic()
+					classic.Transport = remuda.Bearer
+					cfg.Profiles = append(cfg.Profiles, classic)
+				})
+				settle()
+				in := func(r *remuda.RedeemHandOffRequest) { r.Profile = profile }
+				g := start(t, m[0], "api")
+				child, err := redeem(t, m[0], mint(t, m[0], g), endsWithParent, in)
+				if err != nil {
+					t.Fatal(err)
 				}
-				_, err = refresh(t, m[0], child)
-				wantErr(t, "refresh of the child", err, remuda.ErrSessionEnded)
-				if n := len(live(t, m[0], "alice")); n != 0 {
-					t.Errorf("%d sessions live", n)
+				grandchild, err := redeem(t, m[0], mint(t, m[0], child), endsWithParent, in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				next, others, err := m[1].CredentialsChanged(t.Context(), remuda.CredentialsChangedRequest{Session: child.Session.ID})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := others.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				for i := range m {
+					if _, err := authenticate(t, m[i], next); err != nil {
+						t.Errorf("in which the password was changed: %v", err)
+					}
+					for what, s := range map[string]remuda.Grant{"the first": g, "the third": grandchild} {
+						_, err := authenticate(t, m[i], s)
+						wantErr(t, what, err, remuda.ErrSessionEnded)
+					}
+				}
+				if profile == "api" {
+					if _, err := refresh(t, m[0], next); err != nil {
+						t.Errorf("refresh: %v", err)
+					}
 				}
 			})
 		})

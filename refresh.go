@@ -66,7 +66,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 		pol = p.policy(r, now, m.leeway)
 		if announced != "" && r.EndedAt.IsZero() {
 			r.state = r.state.end(now, announced) // decided and told; only the write was lost
-			return true, nil
+			return true, m.endChildrenOf(ctx, r, SessionID{}, req.Client)
 		}
 		if shown.revoked, err = m.revokedRecord(ctx, r, key, now); err != nil {
 			return false, err
@@ -78,7 +78,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 				return false, err
 			}
 		}
-		return d.write || renewed, m.announceDecision(ctx, r, d, &announced)
+		return d.write || renewed, m.announceDecision(ctx, r, d, req.Client, &announced)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Grant{}, ErrTokenInvalid
@@ -97,10 +97,6 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 		}
 	}
 	m.emitDecision(r, d, req.Client, now)
-	if d.write && r.endsChildren() {
-		// Those that are not reached now find out when they refresh.
-		_ = m.endChildrenOf(ctx, r, req.Client)
-	}
 	if err := d.error(r); err != nil {
 		return Grant{}, err
 	}
@@ -109,13 +105,10 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 
 // revokedRecord reports whether the log has ended a session whose record does not
 // say so yet: after a crash between the two, or while a wide ending is still
-// writing records. It also reports whether it should have ended with its parent.
+// writing records.
 func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) (bool, error) {
-	if !r.EndedAt.IsZero() {
+	if !r.EndedAt.IsZero() || m.revoked == nil {
 		return false, nil
-	}
-	if orphan, err := m.orphaned(ctx, r); orphan || err != nil || m.revoked == nil {
-		return orphan, err
 	}
 	fresh := m.revoked.horizon.Fresh(m.clock.own())
 	t := r.token(key)
@@ -132,12 +125,17 @@ func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now 
 	return false, err
 }
 
-// announceDecision tells the log of a session that a decision is about to end:
-// first the log, then the record. A session that has merely run out needs no
-// telling, since its tokens have too.
-func (m *Manager) announceDecision(ctx context.Context, r *record, d decision, announced *EndReason) error {
-	if !d.write || r.EndedAt.IsZero() || *announced != "" ||
-		r.EndReason == EndIdle || r.EndReason == EndExpired || r.EndReason == EndRevoked {
+// announceDecision ends the sessions that end with one which a decision is about
+// to end, and tells the log of it; the record comes last, as in endRecord. A
+// session that has merely run out needs no telling, since its tokens have too.
+func (m *Manager) announceDecision(ctx context.Context, r *record, d decision, client Client, announced *EndReason) error {
+	if !d.write || r.EndedAt.IsZero() || !endsWith(r.EndReason) {
+		return nil
+	}
+	if err := m.endChildrenOf(ctx, r, SessionID{}, client); err != nil {
+		return err
+	}
+	if *announced != "" || r.EndReason == EndRevoked {
 		return nil
 	}
 	told, err := m.announceEnd(ctx, &store.Record{ID: r.ID, Profile: r.Profile, Expires: r.Expires}, r.EndReason)

@@ -285,6 +285,11 @@ func (m *Manager) End(ctx context.Context, req EndRequest) error {
 	if req.Reason == "" {
 		req.Reason = EndLogout
 	}
+	return m.end(ctx, req, SessionID{})
+}
+
+// end is End, sparing one of the sessions that end with another.
+func (m *Manager) end(ctx context.Context, req EndRequest, except SessionID) error {
 	leave, err := m.gate.enter(ctx, req.Session)
 	if err != nil {
 		return err
@@ -297,25 +302,28 @@ func (m *Manager) End(ctx context.Context, req EndRequest) error {
 	case err != nil:
 		return unavailable(err)
 	case row.Ended():
-		return m.endChildren(ctx, &row, req.Client) // if a call before has not reached them all
+		return nil
 	}
-	announced, err := m.announceEnd(ctx, &row, req.Reason)
-	if err != nil {
+	announced := false
+	ended, err := m.endRecord(ctx, req, except, func(row *store.Record) error {
+		if announced {
+			return nil
+		}
+		var err error
+		announced, err = m.announceEnd(ctx, row, req.Reason)
 		return err
-	}
-	ended, err := m.endRecord(ctx, req.Session, req)
-	if err != nil && !ended {
+	})
+	if err != nil {
 		return err
 	}
 	if announced && ended {
 		m.revoked.tombstoned(req.Session)
 	}
 	m.bindings.end(req.Session, req.Reason)
-	return err
+	return nil
 }
 
-// announceEnd tells the log of a session that has a record: first the log, then
-// the record, so that after a crash in between the session is dead everywhere and
+// announceEnd tells the log of a session that has a record, before the record, so that after a crash in between the session is dead everywhere and
 // the next touch of it writes the record. It reports whether it told it.
 func (m *Manager) announceEnd(ctx context.Context, row *store.Record, reason EndReason) (bool, error) {
 	if p := m.profiles[row.Profile]; m.revoked == nil || p != nil && p.Liveness != LiveLog {
@@ -345,27 +353,31 @@ func (m *Manager) endRecordless(ctx context.Context, req EndRequest) error {
 	return nil
 }
 
-// endRecord makes a record a tombstone, ends the sessions that end with it, and
-// reports whether this call made the tombstone. One that is gone or has ended is
-// no error.
-func (m *Manager) endRecord(ctx context.Context, id SessionID, req EndRequest) (bool, error) {
+// endRecord ends the sessions that end with one, but for except, calls announce,
+// and makes the record a tombstone; it reports whether this call did. A record
+// that is gone or has ended is no error. The others come first: so there is no
+// tombstone, and no entry in the log, of which some are yet to learn, whenever
+// the process dies.
+func (m *Manager) endRecord(ctx context.Context, req EndRequest, except SessionID, announce func(*store.Record) error) (bool, error) {
 	for range swapAttempts {
-		row, err := m.store.Get(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
+		row, err := m.store.Get(ctx, req.Session)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return false, nil
+		case err != nil:
+			return false, unavailable(err)
+		case row.Ended():
 			return false, nil
 		}
-		if err != nil {
-			return false, unavailable(err)
+		if err := m.endChildren(ctx, &row, except, req.Client); err != nil {
+			return false, err
 		}
-		if row.Ended() {
-			return false, m.endChildren(ctx, &row, req.Client)
+		if err := announce(&row); err != nil {
+			return false, err
 		}
 		done, err := m.endRow(ctx, &row, req, m.clock.now())
-		if done {
-			return true, m.endChildren(ctx, &row, req.Client)
-		}
-		if err != nil {
-			return false, err
+		if done || err != nil {
+			return done, err
 		}
 		if err := pause(ctx); err != nil {
 			return false, unavailable(err)
