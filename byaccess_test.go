@@ -2,6 +2,7 @@ package remuda_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,10 +121,12 @@ func TestExtendLeftBehind(t *testing.T) {
 		profile remuda.Profile
 		source  remuda.ClaimsSource
 	}{"PASETO": {kept, nil}, "with a source of claims": {kept, named{}}, "opaque": {opaque, nil}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { leftBehind(t, c.profile, c.source) })
-		})
+		for _, handedOver := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, handed over: %v", name, handedOver), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { leftBehind(t, c.profile, c.source, handedOver) })
+			})
+		}
 	}
 }
 
@@ -134,7 +137,7 @@ func (named) Claims(context.Context, remuda.Session, *remuda.Data) (any, error) 
 	return map[string]string{"name": "Alice"}, nil
 }
 
-func leftBehind(t *testing.T, kept remuda.Profile, source remuda.ClaimsSource) {
+func leftBehind(t *testing.T, kept remuda.Profile, source remuda.ClaimsSource, handedOver bool) {
 	t.Helper()
 	m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) {
 		cfg.ClaimsSource = source
@@ -143,6 +146,14 @@ func leftBehind(t *testing.T, kept remuda.Profile, source remuda.ClaimsSource) {
 	})
 	settle()
 	old := start(t, m[0], "kept")
+	login := old.Session.StartedAt
+	if handedOver { // from one whose user signed in earlier
+		time.Sleep(10 * time.Minute)
+		var err error
+		if old, err = redeem(t, m[0], mint(t, m[0], old), func(r *remuda.RedeemHandOffRequest) { r.Profile = "kept" }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	time.Sleep(10 * time.Minute)
 	up, err := m[0].StepUp(t.Context(), remuda.StepUpRequest{Session: old.Session.ID, ACR: "high", AMR: []string{"otp"}})
 	if err != nil {
@@ -153,7 +164,7 @@ func leftBehind(t *testing.T, kept remuda.Profile, source remuda.ClaimsSource) {
 		t.Fatal(err)
 	}
 	s, err := authenticate(t, m[0], next)
-	if err != nil || s.Gen != 1 || s.ACR != "" || s.AMR != nil || s.AuthenticatedAt.Sub(old.Session.StartedAt).Abs() > time.Second {
+	if err != nil || s.Gen != 1 || s.ACR != "" || s.AMR != nil || s.AuthenticatedAt.Sub(login).Abs() > time.Second {
 		t.Errorf("what the old one became: %+v, %v", s, err)
 	}
 	if s, err := authenticate(t, m[0], up); err != nil || s.ACR != "high" {

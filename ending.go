@@ -63,8 +63,8 @@ func (e *Ending) Wait(ctx context.Context) (int, error) {
 }
 
 const (
-	// startBound is how long Start may take from choosing when a session began to
-	// its being stored. A wide ending looks twice, further apart than that, so
+	// startBound is how long it may take from when a session began, which is before
+	// its user's credentials were checked, to its being stored. A wide ending looks twice, further apart than that, so
 	// that no session slips through between.
 	startBound = 10 * time.Second
 	secondLook = startBound + 5*time.Second
@@ -125,8 +125,9 @@ func (m *Manager) CredentialsChanged(ctx context.Context, req CredentialsChanged
 // EndSelected ends all sessions of a selection that began before it was called.
 // When it returns, no node accepts them after Config.MaxStaleness where liveness
 // is LiveLog, and none at all where it is LiveStore; sessions without a record
-// end if nothing but Subject, Tenant or Profile and times selects them. It
-// returns [ErrRequest] for an empty or impossible selection, or [ErrUnavailable]:
+// end if nothing but Subject, Tenant or Profile and times selects them. A login
+// under way (see StartRequest.Began) is found too: at once if one of these and
+// times selects it, else within 15 s. It returns [ErrRequest] for an empty or impossible selection, or [ErrUnavailable]:
 // then it may have happened, and to call it again is harmless.
 func (m *Manager) EndSelected(ctx context.Context, req EndSelectedRequest) (*Ending, error) {
 	if req.Reason == "" {
@@ -141,17 +142,8 @@ func (m *Manager) EndSelected(ctx context.Context, req EndSelectedRequest) (*End
 	}
 	e := m.newEntry(&req, before)
 	w := &wideEnding{m: m, req: req, entry: e, report: &Ending{done: make(chan struct{})}}
-	if m.revoked != nil && req.wide() {
-		if err := m.openCutOff(ctx, &e); err != nil {
-			return nil, err
-		}
-		if err := m.revoked.announce(ctx, e); err != nil {
-			return nil, err
-		}
-	} else if m.revoked != nil {
-		if err := w.announceEach(ctx); err != nil {
-			return nil, err
-		}
+	if err := w.announce(ctx); err != nil {
+		return nil, err
 	}
 	m.background.Go(func() { w.run(m.running) })
 	if m.waitsForRecords() {
@@ -219,6 +211,9 @@ func (m *Manager) newEntry(req *EndSelectedRequest, before time.Time) store.Entr
 		ID: newEntryID(), Scope: store.ScopeEverything,
 		From: req.From, Before: before, Except: req.Except,
 		Until: now.Add(m.longest), At: now, Reason: string(req.Reason),
+	}
+	if m.revoked == nil { // nobody but logins under way asks for it, and nobody closes it after a crash
+		e.Until = now.Add(2 * secondLook)
 	}
 	switch {
 	case req.Subject != "":
@@ -317,9 +312,23 @@ type wideEnding struct {
 	report *Ending
 }
 
+// announce puts a wide ending into effect before any record says so.
+func (w *wideEnding) announce(ctx context.Context) error {
+	if !w.req.wide() {
+		return w.announceEach(ctx)
+	}
+	if err := w.m.openCutOff(ctx, &w.entry); err != nil || w.m.revoked == nil {
+		return err
+	}
+	return w.m.revoked.announce(ctx, w.entry)
+}
+
 // announceEach appends an entry for each session of a selection that no single
 // entry can say.
 func (w *wideEnding) announceEach(ctx context.Context) error {
+	if w.m.revoked == nil {
+		return nil
+	}
 	var batch []store.Entry
 	for row, err := range w.m.selected(ctx, &w.req.Selection, &w.entry) {
 		if err != nil {
@@ -344,14 +353,11 @@ func (w *wideEnding) announceEach(ctx context.Context) error {
 func (w *wideEnding) run(ctx context.Context) {
 	w.report.err = w.look(ctx)
 	close(w.report.done)
-	if w.m.revoked == nil || !w.req.wide() {
-		return
-	}
 	t := time.NewTimer(secondLook)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return // Sweep takes it up, here or elsewhere
+		return // Sweep takes a wide one up, here or elsewhere
 	case <-t.C:
 	}
 	_ = w.finish(ctx) // likewise
@@ -359,13 +365,18 @@ func (w *wideEnding) run(ctx context.Context) {
 
 // finish looks and, if all have been reached, settles the entry.
 func (w *wideEnding) finish(ctx context.Context) error {
+	if !w.req.wide() {
+		return errors.Join(w.announceEach(ctx), w.look(ctx))
+	}
 	if err := w.look(ctx); err != nil {
 		return err
 	}
 	if err := w.m.closeCutOff(ctx, &w.entry); err != nil {
 		return err
 	}
-	w.m.revoked.tombstoned(w.entry.ID)
+	if w.m.revoked != nil {
+		w.m.revoked.tombstoned(w.entry.ID)
+	}
 	return nil
 }
 

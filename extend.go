@@ -131,7 +131,7 @@ func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key 
 // it: a step-up has issued another since, and whoever holds this one has not proved
 // anything since login.
 func (r *record) leftBehind(gen uint32) {
-	r.Gen, r.AuthenticatedAt, r.ACR, r.AMR = gen, r.StartedAt, "", ""
+	r.Gen, r.AuthenticatedAt, r.ACR, r.AMR = gen, r.LoginAt, "", ""
 }
 
 // record is what a token says of its session, as a record. There is no other

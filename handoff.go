@@ -297,7 +297,7 @@ func (m *Manager) beginChild(ctx context.Context, parent *Session, req *RedeemHa
 	if err != nil {
 		return Grant{}, err
 	}
-	r.Claims, r.AuthenticatedAt, r.Parent = parent.Claims, parent.AuthenticatedAt, parent.ID
+	r.Claims, r.AuthenticatedAt, r.LoginAt, r.Parent = parent.Claims, parent.AuthenticatedAt, parent.AuthenticatedAt, parent.ID
 	if req.EndsWithParent {
 		r.WithParent = true
 		r.Expires = earlier(r.Expires, parent.Expires)

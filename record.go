@@ -36,6 +36,10 @@ type record struct {
 	WithParent  bool      // it ends with its parent
 	HasChildren bool      // sessions end with it
 
+	// LoginAt is when the user proved who they are before the session began: at
+	// StartedAt, or, handed over, earlier. A step-up changes AuthenticatedAt alone.
+	LoginAt time.Time // since bodyVersion 4
+
 	box *keyring.Box // that opened it; nil for a new record
 }
 
@@ -44,7 +48,7 @@ const sealKind = "session"
 
 // bodyVersion is the version of the layout that body writes. openBody reads the
 // earlier ones too.
-const bodyVersion = 3
+const bodyVersion = 4
 
 // seal makes the row of r.
 func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
@@ -108,7 +112,8 @@ const (
 	flagsKnown = 1<<iota - 1
 )
 
-// body is what is sealed: fixed fields first, then texts with their lengths.
+// body is what is sealed: fixed fields first, then texts with their lengths, then
+// what later versions have added.
 func (r *record) body() []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, bodyVersion, r.flags(), r.Streak, r.Behind)
@@ -124,7 +129,7 @@ func (r *record) body() []byte {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
 		b = append(b, text...)
 	}
-	return b
+	return binary.BigEndian.AppendUint64(b, uint64(r.LoginAt.UnixMicro()))
 }
 
 func (r *record) flags() byte {
@@ -166,7 +171,8 @@ func (r *record) openBody(b []byte) error {
 	}
 	var parent string
 	texts := []*string{&r.ACR, &r.AMR, &r.Claims, &r.Device, &r.Network, &r.Application, &parent}
-	texts = texts[:len(texts)-bodyVersion+int(b[0])] // each version added one
+	version := int(b[0])
+	texts = texts[:min(len(texts), 4+version)] // each of the first three added one
 	r.KeyOff, r.Recovered, r.Remember = b[1]&flagKeyOff != 0, b[1]&flagRecovered != 0, b[1]&flagRemember != 0
 	r.WithParent, r.HasChildren = b[1]&flagWithParent != 0, b[1]&flagHasChildren != 0
 	r.Streak = b[2]
@@ -177,8 +183,7 @@ func (r *record) openBody(b []byte) error {
 		b = b[copy(dst, b):]
 	}
 	for _, t := range []*time.Time{&r.GenAt, &r.AccessExpires, &r.StartedAt, &r.AuthenticatedAt} {
-		*t = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // written the same way
-		b = b[8:]
+		*t, b = readTime(b)
 	}
 	for _, text := range texts {
 		if len(b) < 4 {
@@ -190,8 +195,21 @@ func (r *record) openBody(b []byte) error {
 		}
 		*text, b = string(b[4:4+n]), b[4+n:]
 	}
+	r.LoginAt = r.StartedAt
+	if version >= 4 {
+		if len(b) < 8 {
+			return errBody
+		}
+		r.LoginAt, b = readTime(b)
+	}
 	if len(b) != 0 || !r.setParent(parent) {
 		return errBody
 	}
 	return nil
+}
+
+// readTime reads microseconds since 1970 from the first 8 bytes, and returns the
+// rest.
+func readTime(b []byte) (time.Time, []byte) {
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), b[8:] //nolint:gosec // written the same way
 }

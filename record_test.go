@@ -18,11 +18,12 @@ func sampleRecords() map[string]record {
 		StartedAt: time.UnixMicro(1764000000123456).UTC(), AuthenticatedAt: time.UnixMicro(1764000001000000).UTC(),
 		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24", Application: "shop/1",
 		AddressHash: mark{1, 2, 3}, Parent: SessionID{8, 9}, WithParent: true,
-		state: state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
+		LoginAt: time.UnixMicro(1763999999000000).UTC(),
+		state:   state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
 	ones := record{
 		StartedAt: time.UnixMicro(math.MaxInt64).UTC(), AuthenticatedAt: time.UnixMicro(math.MinInt64).UTC(), Remember: true,
-		ACR: strings.Repeat("a", 255), Claims: strings.Repeat("c", 64<<10), Device: "\x00\xff",
+		LoginAt: time.UnixMicro(math.MaxInt64).UTC(), ACR: strings.Repeat("a", 255), Claims: strings.Repeat("c", 64<<10), Device: "\x00\xff",
 		state: state{Replays: math.MaxUint16, Streak: math.MaxUint8, KeyOff: true, Recovered: true, GenAt: time.UnixMicro(-1).UTC()},
 	}
 	for i := range ones.Seed {
@@ -45,21 +46,28 @@ func TestBodyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestBodyOfBefore: bodies without a parent, and without the name of an
-// application, are read.
+// TestBodyOfBefore: bodies without the time of the login, without a parent, and
+// without the name of an application, are read.
 func TestBodyOfBefore(t *testing.T) {
 	t.Parallel()
 	want := sampleRecords()["usual"]
-	want.Parent, want.WithParent = SessionID{}, false
+	want.LoginAt = want.StartedAt
 	old := want.body()
-	old[0], old = 2, old[:len(old)-4]
+	old[0], old = 3, old[:len(old)-8]
 	var got record
+	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	want.Parent, want.WithParent = SessionID{}, false
+	old = want.body()
+	old[0], old = 2, old[:len(old)-8-4]
+	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	want.Application = ""
 	old = want.body()
-	old[0], old = 1, old[:len(old)-8]
+	old[0], old = 1, old[:len(old)-8-8]
 	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -92,13 +100,13 @@ func TestOpenBodyRefuses(t *testing.T) {
 		refuse("truncated", body[:n])
 	}
 	refuse("prolonged", append(bytes.Clone(body), 0))
-	for _, version := range []byte{0, 4, 255} {
+	for _, version := range []byte{0, 3, 5, 255} {
 		changed := bytes.Clone(body)
 		changed[0] = version
 		refuse("another version", changed)
 	}
-	refuse("a parent of 16 zero bytes", append(append(bytes.Clone(body[:len(body)-20]), 0, 0, 0, 16), make([]byte, 16)...))
-	refuse("half a parent", append(append(bytes.Clone(body[:len(body)-20]), 0, 0, 0, 8), body[len(body)-16:len(body)-8]...))
+	refuse("a parent of 16 zero bytes", append(append(bytes.Clone(body[:len(body)-28]), 0, 0, 0, 16), make([]byte, 24)...))
+	refuse("half a parent", append(append(bytes.Clone(body[:len(body)-28]), 0, 0, 0, 8), body[len(body)-16:]...))
 	// Each bit of each length.
 	at := textsAt
 	for range 7 {
@@ -113,7 +121,7 @@ func TestOpenBodyRefuses(t *testing.T) {
 		}
 		at += 4 + int(binary.BigEndian.Uint32(body[at:]))
 	}
-	if at != len(body) {
+	if at += 8; at != len(body) {
 		t.Errorf("the texts end at %d of %d", at, len(body))
 	}
 }

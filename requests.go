@@ -1,5 +1,7 @@
 package remuda
 
+import "time"
+
 // StartRequest begins a session for somebody whose identity the application has
 // established.
 type StartRequest struct {
@@ -21,7 +23,12 @@ type StartRequest struct {
 	// the client has gained nothing. The data of an anonymous session goes over
 	// to the new one; that of anybody else's does not. The zero value means none.
 	Replaces SessionID
-	Client   Client
+	// Began is [Manager.Now] from before the user's credentials were checked. The
+	// session counts from then, so that a change of password between the check and
+	// here ends it as it ends the others. At most 10 s may lie between. Zero means
+	// now: only where nothing that changes was checked.
+	Began  time.Time
+	Client Client
 }
 
 // AuthenticateRequest presents an access token.

@@ -23,13 +23,21 @@ const maxCookieToken = 3800
 
 // Start begins a session and returns what its client receives. It returns
 // [ErrRequest] if the request cannot be meant, [ErrSessionLimit] if the subject
-// may have no more sessions, or [ErrUnavailable].
+// may have no more sessions, [ErrSessionEnded] if all of the subject's sessions
+// were ended since it began, or [ErrUnavailable].
 func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 	now, err := m.clock.trusted()
 	if err != nil {
 		return Grant{}, err
 	}
-	p, r, err := m.newRecord(&req, startedAt(now))
+	began := now
+	if !req.Began.IsZero() && req.Began.Before(now) {
+		began = req.Began
+	}
+	if now.Sub(began) > startBound {
+		return Grant{}, fmt.Errorf("%w: it took too long to check who this is", ErrUnavailable)
+	}
+	p, r, err := m.newRecord(&req, startedAt(began))
 	if err != nil {
 		return Grant{}, err
 	}
@@ -51,6 +59,9 @@ func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRe
 		if err := m.keep(ctx, p, r, req.Client); err != nil {
 			return Grant{}, err
 		}
+	}
+	if err := m.endedMeanwhile(ctx, p, r, req.Client); err != nil {
+		return Grant{}, err
 	}
 	m.emit(event.SessionStarted, r, req.Client, now, nil)
 	if !req.Replaces.IsZero() {
@@ -83,6 +94,23 @@ func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client
 	return m.makeRoom(ctx, p, r, client)
 }
 
+// endedMeanwhile looks for a wide ending that came between the beginning of a new
+// session and its being stored: it has not seen the session, and is seen here.
+// Where the log decides, it decides about this session too, whenever it is heard.
+func (m *Manager) endedMeanwhile(ctx context.Context, p *profile, r *record, client Client) error {
+	var err error
+	switch t := r.token(""); {
+	case m.heldDead(r):
+		err = ErrSessionEnded
+	case p.Liveness != LiveLog && !p.Recordless:
+		err = m.cutOff(ctx, &t, m.clock.now())
+	}
+	if err == nil || p.Recordless {
+		return err
+	}
+	return errors.Join(err, m.End(ctx, EndRequest{Session: r.ID, Reason: EndRevoked, Client: client}))
+}
+
 // newRecord checks the request and makes the record of the new session.
 func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record, error) {
 	p, ok := m.profiles[req.Profile]
@@ -111,7 +139,7 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 	facts := readFacts(req.Client.UserAgent)
 	r := &record{
 		Subject: req.Subject, Tenant: req.Tenant, Profile: req.Profile, Version: newVersion(),
-		StartedAt: now, AuthenticatedAt: now, Remember: req.Remember,
+		StartedAt: now, AuthenticatedAt: now, LoginAt: now, Remember: req.Remember,
 		ACR: req.ACR, AMR: amr, Claims: claims,
 		Device: facts.String(), Network: network(req.Client.Address), Application: req.Client.Application,
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/event"
@@ -50,7 +51,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	if !slices.Contains(h.profiles[t], profile) {
 		return problem(CodeRequestInvalid, "This profile is not offered here.")
 	}
-	client := h.client(r)
+	client, began := h.client(r), h.manager.Now()
 	who, err := h.auth.Authenticate(r.Context(), Credentials{Username: body.Username, Password: body.Password, Address: client.Address})
 	if err != nil {
 		return h.refuseLogin(err, "", profile, client)
@@ -58,7 +59,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	g, err := h.manager.Start(r.Context(), remuda.StartRequest{
 		Profile: profile, Subject: who.Subject, Tenant: who.Tenant,
 		ACR: who.ACR, AMR: who.AMR, Claims: who.Claims,
-		Remember: body.Remember, Replaces: replaces, Client: client,
+		Remember: body.Remember, Replaces: replaces, Began: began, Client: client,
 	})
 	if err != nil {
 		return err
@@ -91,12 +92,12 @@ func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.
 }
 
 // authenticatedAgain keeps the session. One without a record cannot be kept: it
-// is replaced by one that begins now.
-func (h *Handler) authenticatedAgain(r *http.Request, s *remuda.Session, who *Identity, client remuda.Client) (remuda.Grant, error) {
+// is replaced by another.
+func (h *Handler) authenticatedAgain(r *http.Request, s *remuda.Session, who *Identity, began time.Time, client remuda.Client) (remuda.Grant, error) {
 	if p, _ := h.manager.Profile(s.Profile); p.Recordless {
 		return h.manager.Start(r.Context(), remuda.StartRequest{
 			Profile: s.Profile, Subject: who.Subject, Tenant: who.Tenant,
-			ACR: who.ACR, AMR: who.AMR, Claims: who.Claims, Replaces: s.ID, Client: client,
+			ACR: who.ACR, AMR: who.AMR, Claims: who.Claims, Replaces: s.ID, Began: began, Client: client,
 		})
 	}
 	return h.manager.StepUp(r.Context(), remuda.StepUpRequest{Session: s.ID, ACR: who.ACR, AMR: who.AMR, Client: client})
@@ -118,12 +119,12 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if err := ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	client := h.client(r)
+	client, began := h.client(r), h.manager.Now()
 	who, err := h.askAgain(r, s, body.Password, client)
 	if err != nil {
 		return err
 	}
-	g, err := h.authenticatedAgain(r, s, &who, client)
+	g, err := h.authenticatedAgain(r, s, &who, began, client)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/event"
@@ -85,7 +86,7 @@ func (h *Handler) credentialsChanged(r *http.Request, s *remuda.Session, who *Id
 		if err != nil {
 			return remuda.Grant{}, err
 		}
-		return h.authenticatedAgain(r, s, who, client)
+		return h.authenticatedAgain(r, s, who, time.Time{}, client) // after the others have ended
 	}
 	g, _, err := h.manager.CredentialsChanged(r.Context(), remuda.CredentialsChangedRequest{
 		Session: s.ID, ACR: who.ACR, AMR: who.AMR, Client: client,

@@ -93,6 +93,54 @@ func TestPassword(t *testing.T) {
 	}
 }
 
+// slowly checks a password, and says so before it answers.
+type slowly struct {
+	web.Authenticator
+
+	checked func()
+}
+
+// Authenticate implements [web.Authenticator].
+func (a slowly) Authenticate(ctx context.Context, c web.Credentials) (web.Identity, error) {
+	who, err := a.Authenticator.Authenticate(ctx, c)
+	a.checked()
+	return who, err
+}
+
+// Whoever was just being let in with the old password, or proved it again, is out.
+func TestPasswordChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, p := range []remuda.Profile{remuda.Web(), remuda.Classic(), remuda.Local()} {
+		for _, path := range []string{"/auth/web/login", "/auth/step-up"} {
+			t.Run(p.Name+path, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					checked := func() {}
+					s := newSite(t, func(c *remuda.Config, w *web.Config) {
+						c.Profiles, c.Now = []remuda.Profile{p}, time.Now
+						w.Authenticator, w.WebProfiles = slowly{w.Authenticator, func() { checked() }}, []string{p.Name}
+					})
+					synctest.Wait()
+					b := s.signedIn()
+					checked = func() {
+						time.Sleep(time.Second)
+						if _, err := s.manager.EndAll(t.Context(), remuda.EndAllRequest{Subject: "alice", Reason: remuda.EndPasswordChanged}); err != nil {
+							t.Error(err)
+						}
+						time.Sleep(time.Second)
+					}
+					a := b.do("POST", path, `{"username":"alice","password":"sesame open"}`)
+					if path == "/auth/step-up" {
+						a = b.do("POST", path, `{"password":"sesame open"}`)
+					}
+					expect(t, a, http.StatusUnauthorized, "session_ended", "login")
+					expect(t, b.do("GET", "/hello", ""), http.StatusUnauthorized, "session_ended", "login")
+				})
+			})
+		}
+	}
+}
+
 // Nobody changes a password who is not signed in, from another site, or where
 // there is nothing to change it with.
 func TestPasswordRefused(t *testing.T) {
