@@ -102,6 +102,7 @@ func newSession(c *codec.Claims, p *profile) *Session {
 		AuthenticatedAt: time.Unix(c.AuthTime, 0).UTC(),
 		AccessExpires:   time.Unix(c.Expires, 0).UTC(),
 		ACR:             of(c.ACR), AMR: decodeAMR(of(c.AMR)), Claims: of(c.App),
+		KeyID: c.Key,
 	}
 }
 

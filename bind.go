@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/store"
 )
 
@@ -22,9 +23,16 @@ func (e *EndedError) Error() string { return "remuda: session ended: " + string(
 // Unwrap returns [ErrSessionEnded].
 func (e *EndedError) Unwrap() error { return ErrSessionEnded }
 
-// bindEvery is how often deadlines of bound contexts are looked at, and records
-// where nothing else tells that they ended.
-const bindEvery = time.Second
+const (
+	// bindEvery is how often deadlines of bound contexts are looked at, and
+	// records where nothing else tells that they ended.
+	bindEvery = time.Second
+	// reviewBound is how long one look at all of them may take.
+	reviewBound = 5 * time.Second
+	// reviewers is how many are looked at at once: one record that cannot be read
+	// does not keep the others waiting.
+	reviewers = 8
+)
 
 // bindings are the contexts that end with their sessions.
 type bindings struct {
@@ -45,13 +53,14 @@ type binding struct {
 // request: a WebSocket, an event stream. [context.Cause] says why: an
 // [*EndedError], [ErrSessionExpired], or [ErrUnavailable] where the revocation
 // log is not heard and the outage policy is OutageDeny, or the store cannot be
-// asked. It does not end when tokens rotate or expire. The deadlines are those of
+// asked within five seconds. It does not end when tokens rotate or expire. The deadlines are those of
 // the session, looked at once a second; an open connection is no sign of
 // activity.
 //
 // With liveness LiveLog it ends as soon as this node hears of the end, with
 // LiveStore within a second, and with LiveExpiry only at the session's own
-// deadlines or if End was called on this manager.
+// deadlines or if End was called on this manager. A key that is compromised ends
+// those whose token it made, within a second of this node refusing the key.
 //
 // The session must come from [Manager.Authenticate]. Call stop when the
 // connection is closed. Bind returns [ErrSessionEnded], [ErrSessionExpired],
@@ -125,18 +134,30 @@ func (bs *bindings) hear(e *store.Entry) {
 	case store.ScopeSubject, store.ScopeTenant, store.ScopeProfile, store.ScopeEverything:
 		bs.mu.Lock()
 		defer bs.mu.Unlock()
-		for id, of := range bs.sessions {
-			for b := range of {
-				if t := b.session.token(""); covers(e, &t) {
-					b.cancel(&EndedError{Reason: EndReason(e.Reason)})
-					delete(of, b)
-				}
-			}
-			if len(of) == 0 {
-				delete(bs.sessions, id)
+		bs.endThose(EndReason(e.Reason), func(s *Session) bool { t := s.token(""); return covers(e, &t) })
+	case store.ScopeKey, store.ScopeChanged, store.ScopeSettled:
+	}
+}
+
+// endKey ends the contexts of tokens that a key has made.
+func (bs *bindings) endKey(key string) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	bs.endThose(EndKeyCompromised, func(s *Session) bool { return s.KeyID == key })
+}
+
+// endThose ends the contexts of some sessions. The caller holds the lock.
+func (bs *bindings) endThose(reason EndReason, ends func(*Session) bool) {
+	for id, of := range bs.sessions {
+		for b := range of {
+			if ends(&b.session) {
+				b.cancel(&EndedError{Reason: reason})
+				delete(of, b)
 			}
 		}
-	case store.ScopeKey, store.ScopeChanged, store.ScopeSettled:
+		if len(of) == 0 {
+			delete(bs.sessions, id)
+		}
 	}
 }
 
@@ -168,14 +189,33 @@ func (m *Manager) watchBindings() {
 			if list == nil {
 				return
 			}
-			for _, b := range list {
-				if err := m.review(m.running, b, false); err != nil {
-					m.bindings.remove(b)
-					b.cancel(err)
+			for _, key := range m.ring.List() {
+				if key.State == keyring.Compromised {
+					m.bindings.endKey(key.ID)
 				}
 			}
+			m.reviewAll(list)
 		}
 	}
+}
+
+// reviewAll looks at bound contexts, and ends those of sessions that do not live.
+func (m *Manager) reviewAll(list []*binding) {
+	ctx, cancel := context.WithTimeout(m.running, reviewBound)
+	defer cancel()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(reviewers, len(list)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				if err := m.review(ctx, list[i], false); err != nil {
+					m.bindings.remove(list[i])
+					list[i].cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // review decides whether a bound session still lives. It reads the record at
@@ -234,6 +274,9 @@ func (m *Manager) reread(ctx context.Context, b *binding) error {
 	}
 	if _, over := st.expired(m.clock.now()); over {
 		return ErrSessionExpired
+	}
+	if _, err := openRecord(&row, m.ring); err != nil {
+		return openFailed(err)
 	}
 	b.due.Store(earlier(st.Expires, st.IdleExpires).UnixMicro())
 	return nil

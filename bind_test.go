@@ -3,11 +3,17 @@ package remuda_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/keyring"
+	"github.com/remuda-go/remuda/store"
+	"github.com/remuda-go/remuda/store/memstore"
 )
 
 // bind authenticates and binds; stop is called at the end of the test.
@@ -175,5 +181,178 @@ func TestBindStop(t *testing.T) {
 		wantCause(ctx, t, "the connection is gone", context.Canceled)
 		stop()
 		stop()
+	})
+}
+
+// keyed returns two managers, with a ring each of one source that is kept in a
+// store of its own, and the id of the active key of an algorithm.
+func keyed(t *testing.T, at store.Items, alg codec.Algorithm, profiles ...remuda.Profile) ([]*remuda.Manager, []*keyring.Ring, string) {
+	t.Helper()
+	master, err := keyring.NewMaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := keyring.StoreSource(at, master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rings []*keyring.Ring
+	m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
+		ring, err := keyring.Open(t.Context(), keyring.Config{Source: source, Create: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rings = append(rings, ring)
+		cfg.Keys, cfg.Profiles = ring, profiles
+	})
+	reload(t, rings)
+	for _, key := range rings[0].List() {
+		if key.Algorithm == alg && key.State == keyring.Active {
+			return m, rings, key.ID
+		}
+	}
+	t.Fatalf("no key for %s", alg)
+	return nil, nil, ""
+}
+
+// reload does what a running ring does now and then.
+func reload(t *testing.T, rings []*keyring.Ring) {
+	t.Helper()
+	for _, r := range rings {
+		if err := r.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBindKeyCompromised: whoever came in with a token of a key that others may
+// have does not stay, wherever a node learns of it, and others do.
+func TestBindKeyCompromised(t *testing.T) {
+	t.Parallel()
+	looked, classic, short := remuda.API(), remuda.Classic(), remuda.API()
+	looked.Liveness = remuda.LiveStore
+	classic.Transport = remuda.Bearer
+	short.Liveness = remuda.LiveExpiry
+	for name, c := range map[string]struct {
+		profile remuda.Profile
+		alg     codec.Algorithm
+	}{
+		"by the log":       {remuda.API(), codec.HS256},
+		"looked up":        {looked, codec.HS256},
+		"until it expires": {short, codec.HS256},
+		"opaque":           {classic, keyring.Root},
+		"without a record": {local(), codec.V4Local},
+		"a sealed record":  {looked, keyring.Root},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				other := remuda.API()
+				other.Name, other.Algorithm, other.Liveness = "other", codec.ES256, c.profile.Liveness
+				m, rings, key := keyed(t, memstore.New(), c.alg, c.profile, other)
+				settle()
+				bound := bind(t, m[1], start(t, m[0], c.profile.Name))
+				free := bind(t, m[1], start(t, m[0], "other"))
+				time.Sleep(500 * time.Millisecond)
+				if err := m[0].CompromiseKey(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+				if c.profile.Liveness != remuda.LiveLog { // nobody tells
+					reload(t, rings)
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				wantCause(bound, t, "with a token of the key", remuda.ErrSessionEnded)
+				if c.alg != keyring.Root { // under which all records are sealed
+					wantCause(free, t, "with another", nil)
+				}
+			})
+		})
+	}
+}
+
+// TestCompromiseKeySourceFails: the log tells of a key that the ring's source could
+// not be told of.
+func TestCompromiseKeySourceFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &spy{Store: memstore.New()}
+		m, _, key := keyed(t, source, codec.HS256, remuda.API())
+		settle()
+		g := start(t, m[0], "api")
+		full := errors.New("disk full")
+		source.before = func(store.ID) error { return full }
+		wantErr(t, "compromise", m[0].CompromiseKey(t.Context(), key), full)
+		source.before = nil
+		settle()
+		_, err := authenticate(t, m[1], g)
+		wantErr(t, "on another node", err, remuda.ErrTokenInvalid)
+		wantErr(t, "a key that there is not", m[0].CompromiseKey(t.Context(), "AAAAAAAA"), keyring.ErrUnknownKey)
+	})
+}
+
+// hung is a store in which one record cannot be read any more.
+type hung struct {
+	*memstore.Store
+
+	id atomic.Pointer[remuda.SessionID]
+}
+
+func (h *hung) Get(ctx context.Context, id store.ID) (store.Record, error) {
+	if at := h.id.Load(); at != nil && *at == id {
+		<-ctx.Done()
+		return store.Record{}, ctx.Err()
+	}
+	return h.Store.Get(ctx, id)
+}
+
+// TestBindHungStore: a record that cannot be read keeps the others waiting for no
+// longer than usual, and itself for as long as is promised.
+func TestBindHungStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var h *hung
+		m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) {
+			classic := remuda.Classic()
+			classic.Transport = remuda.Bearer
+			h = &hung{Store: cfg.Store.(*node).Store}
+			cfg.Profiles, cfg.Store = []remuda.Profile{classic}, h
+		})
+		sick := start(t, m[0], "classic")
+		well := make([]remuda.Grant, 40)
+		bound := make([]context.Context, len(well))
+		stuck := bind(t, m[0], sick)
+		for i := range well {
+			g, err := m[0].Start(t.Context(), remuda.StartRequest{Profile: "classic", Subject: fmt.Sprint("user ", i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			well[i], bound[i] = g, bind(t, m[0], g)
+		}
+		time.Sleep(500 * time.Millisecond)
+		h.id.Store(&sick.Session.ID)
+		for _, g := range well[:20] {
+			row, err := h.Store.Get(t.Context(), g.Session.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := row.Version
+			row.EndedAt, row.EndReason, row.Version = time.Now(), "admin", store.Version{1} // by another node
+			if err := h.Update(t.Context(), row, was); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for i, ctx := range bound[:20] {
+			wantCause(ctx, t, fmt.Sprint("ended ", i), remuda.ErrSessionEnded)
+		}
+		wantCause(stuck, t, "the one that hangs", nil)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		wantCause(stuck, t, "the one that hangs", remuda.ErrUnavailable)
+		for i, ctx := range bound[20:] {
+			wantCause(ctx, t, fmt.Sprint("alive ", i), nil)
+		}
 	})
 }

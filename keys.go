@@ -49,19 +49,18 @@ func prepareKeys(ctx context.Context, cfg *Config) error {
 // Config.MaxStaleness where a profile has liveness LiveLog, else as soon as they
 // read the ring's source. Whoever holds nothing else signs in again. It returns
 // the errors of [keyring.Ring.Compromise], and [ErrUnavailable] if the log could
-// not be told: then the others learn it from the source.
+// not be told. Each of source and log is told whether the other could be; after an
+// error call it again.
 func (m *Manager) CompromiseKey(ctx context.Context, id string) error {
-	if err := m.ring.Compromise(ctx, id); err != nil {
+	err := m.ring.Compromise(ctx, id)
+	if m.revoked == nil || errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrFixed) {
 		return err
 	}
-	if m.revoked == nil {
-		return nil
-	}
 	now := m.clock.now()
-	return m.revoked.announce(ctx, store.Entry{
+	return errors.Join(err, m.revoked.announce(ctx, store.Entry{
 		ID: newEntryID(), Scope: store.ScopeKey, Target: id,
 		Until: now.Add(m.longest), At: now, Reason: string(EndKeyCompromised),
-	})
+	}))
 }
 
 // hearKey refuses a key that the log says is compromised, before the ring's source

@@ -36,7 +36,7 @@ func (m *Manager) authenticateOpaque(ctx context.Context, c *codec.Claims, req A
 		r.leftBehind(c.Gen)
 	}
 	s := r.session()
-	s.Gen, s.AccessExpires = c.Gen, r.IdleExpires
+	s.Gen, s.AccessExpires, s.KeyID = c.Gen, r.IdleExpires, c.Key
 	m.noteUse(&s, p, req, now)
 	return &s, nil
 }

@@ -68,6 +68,8 @@ type Session struct {
 
 	// Claims are the application's own claims as a JSON object, or empty.
 	Claims string
+
+	KeyID string // of the key that made the presented token; empty in lists and grants
 }
 
 // Anonymous reports whether the session is nobody's: who holds it has not signed
