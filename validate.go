@@ -17,6 +17,7 @@ const (
 	maxGrace      = 5 * time.Minute
 	maxFloor      = day
 	maxAccess     = day
+	maxAbsolute   = 3650 * day // so that the sums of lifetimes stay far from the largest
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
 
@@ -99,6 +100,10 @@ func signs(set *codec.KeySet, alg codec.Algorithm) bool {
 
 func (pr *Profile) validate(p *problems, field string) {
 	pr.validateAxes(p, field)
+	p.check(pr.Absolute <= maxAbsolute, field+".Absolute", "is %v; it must be at most %v", pr.Absolute, maxAbsolute)
+	p.check(pr.RememberAbsolute <= maxAbsolute, field+".RememberAbsolute", "is %v; it must be at most %v", pr.RememberAbsolute, maxAbsolute)
+	p.check(pr.Liveness != LiveExpiry || pr.tokenLife() <= maxAccess, field+".Liveness",
+		"is %v, and a token lives for %v: nothing could end it before, so it must be at most %v; choose %v or %v", LiveExpiry, pr.tokenLife(), maxAccess, LiveLog, LiveStore)
 	p.check(pr.Outage <= OutageServe, field+".Outage", "has the unknown value %d", pr.Outage)
 	p.check(identifier(pr.Audience), field+".Audience", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
 	p.check(pr.Jitter >= 0 && pr.Jitter <= 0.5, field+".Jitter", "is %v; it must lie between 0 and 0.5", pr.Jitter)

@@ -99,6 +99,12 @@ func TestValidate(t *testing.T) {
 		{"Profiles[web].Rotation", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Floor = 1 }},
 		{"Profiles[web].Rotation.Grace", func(_ *Config, p *Profile) { recordless(p); p.Rotation.Grace = 1 }},
 		{"Profiles[web].Absolute", func(_ *Config, p *Profile) { recordless(p); p.Renewal, p.Idle, p.Absolute = Fixed, 0, 1 }},
+		{"Profiles[web].Absolute", func(_ *Config, p *Profile) { p.Absolute = maxAbsolute + 1 }},
+		{"Profiles[web].RememberAbsolute", func(_ *Config, p *Profile) { p.RememberAbsolute = math.MaxInt64 }},
+		{"Profiles[web].Liveness", func(_ *Config, p *Profile) {
+			recordless(p)
+			p.Renewal, p.Idle, p.Absolute, p.Liveness = Fixed, 0, day+1, LiveExpiry
+		}},
 		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Renewal = Fixed }},
 		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Idle = 0 }},
 		{"Profiles[web].Idle", func(_ *Config, p *Profile) { recordless(p); p.Idle = 13 * time.Hour }},

@@ -359,7 +359,7 @@ func settingOf(field string) string {
 
 // inSettings rewrites the names of fields in a reason.
 var inSettings = strings.NewReplacer(
-	"Rotation.Floor", "rotation.floor", "Early", "early", "Jitter", "jitter", "Leeway", "30s", "ByAccess", "by_access", "Access", "access", "Grace", "grace", "Idle", "idle",
+	"Rotation.Floor", "rotation.floor", "Early", "early", "Jitter", "jitter", "Leeway", "leeway", "ByAccess", "by_access", "Access", "access", "Grace", "grace", "Idle", "idle",
 	"RememberAbsolute", "remember_absolute", "RememberIdle", "remember_idle", "Absolute", "absolute",
 ).Replace
 

@@ -99,8 +99,7 @@ func (l *loader) file(path string) {
 	if path == "" {
 		return
 	}
-	// A pipe or a device may never end, and would not be stopped by a signal.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if irregular(path) {
 		l.found.add("", Origin{File: path}, "is not a regular file")
 		return
 	}
@@ -112,6 +111,13 @@ func (l *loader) file(path string) {
 		return d.origins[name]
 	})
 	l.relative(path)
+}
+
+// irregular reports whether a path leads to a pipe or a device, which may never
+// end and would not be stopped by a signal.
+func irregular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular()
 }
 
 // relative makes the paths in a file, and the default folder, relative to the
@@ -158,6 +164,10 @@ func (l *loader) environment(environ func() []string) {
 // which it says unless no file is meant.
 func (l *loader) masterFile(path string) string {
 	if path == "" {
+		return ""
+	}
+	if irregular(path) {
+		l.found.add("keys_master", Origin{Variable: MasterFileVariable}, "%s is not a regular file", path)
 		return ""
 	}
 	text, err := os.ReadFile(path)
@@ -236,7 +246,7 @@ func Flags(flags *pflag.FlagSet) {
 // decode sets every setting that has a value of its own. What is wrong with a
 // value has been said.
 func (l *loader) decode(c *Config) {
-	for _, s := range slices.Concat(serverSettings(), loginSettings(), offerSettings()) {
+	for _, s := range fixedSettings() {
 		if _, ok := l.set(s.Name); ok || s.Name == "data" {
 			_ = s.kind.set(c, l.merged.String(s.Name))
 		}

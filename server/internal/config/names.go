@@ -9,13 +9,14 @@ import (
 // declares.
 type names struct {
 	settings map[string]Setting
+	sections map[string]bool   // names under which there are settings
 	file     []string          // the profiles that are in the file, in its order
 	declared map[string]Origin // the same, and where they are
 }
 
 func newNames() *names {
-	n := &names{settings: map[string]Setting{}, declared: map[string]Origin{}}
-	n.add(slices.Concat(serverSettings(), loginSettings(), offerSettings()))
+	n := &names{settings: map[string]Setting{}, sections: map[string]bool{}, declared: map[string]Origin{}}
+	n.add(fixedSettings())
 	for _, name := range presetNames {
 		n.add(profileSettings(name))
 	}
@@ -25,6 +26,9 @@ func newNames() *names {
 func (n *names) add(list []Setting) {
 	for _, s := range list {
 		n.settings[s.Name] = s
+		for in, _ := cut(s.Name); in != "" && !n.sections[in]; in, _ = cut(in) {
+			n.sections[in] = true
+		}
 	}
 }
 
@@ -52,14 +56,7 @@ func (n *names) setting(name string) bool {
 }
 
 // section reports whether there are settings under a name.
-func (n *names) section(name string) bool {
-	for known := range n.settings {
-		if strings.HasPrefix(known, name+".") {
-			return true
-		}
-	}
-	return false
-}
+func (n *names) section(name string) bool { return n.sections[name] }
 
 // suggest returns "; did you mean …?" for the nearest name in the same section
 // or, failing that, for the same name in another one; or nothing.

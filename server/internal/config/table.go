@@ -14,11 +14,16 @@ import (
 // Settings returns everything that can be set in a configuration, in the order of
 // the example: of the profiles those that it has.
 func (c *Config) Settings() []Setting {
-	list := slices.Concat(serverSettings(), loginSettings(), offerSettings())
+	list := fixedSettings()
 	for i := range c.Profiles {
 		list = append(list, profileSettings(c.Profiles[i].Name)...)
 	}
 	return list
+}
+
+// fixedSettings are those that belong to no profile.
+func fixedSettings() []Setting {
+	return slices.Concat(serverSettings(), loginSettings(), offerSettings())
 }
 
 func serverSettings() []Setting {

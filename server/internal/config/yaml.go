@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type document struct {
 // the problems.
 func (d *document) Unmarshal(body []byte) (map[string]any, error) {
 	d.values = map[string]any{}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))                        // the byte order mark of YAML 1.2 section 5.2
 	file, err := parser.ParseBytes(body, 0, parser.AllowDuplicateMapKey()) // we look for duplicates ourselves
 	if err != nil {
 		d.syntax(err)
