@@ -133,6 +133,9 @@ func FuzzOpenBody(f *testing.F) {
 		if body := r.body(); len(body) < 1<<10 {
 			f.Add(body)
 			f.Add(body[:len(body)-1])
+			old := bytes.Clone(body[:len(body)-8])
+			old[0] = 3
+			f.Add(old)
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -141,8 +144,12 @@ func FuzzOpenBody(f *testing.F) {
 			return
 		}
 		want := bytes.Clone(b)
-		for ; want[0] < bodyVersion; want[0]++ { // each version added a text
+		for ; want[0] < 3; want[0]++ { // each of the first versions added a text
 			want = append(want, 0, 0, 0, 0)
+		}
+		if want[0] == 3 { // and the fourth the login, which was when the session began
+			want[0] = 4
+			want = append(want, want[bodyFixed-16:bodyFixed-8]...)
 		}
 		want[1] &= flagsKnown
 		if !bytes.Equal(r.body(), want) {
