@@ -102,7 +102,7 @@ func (pr *Profile) validate(p *problems, field string) {
 	pr.validateAxes(p, field)
 	p.check(pr.Absolute <= maxAbsolute, field+".Absolute", "is %v; it must be at most %v", pr.Absolute, maxAbsolute)
 	p.check(pr.RememberAbsolute <= maxAbsolute, field+".RememberAbsolute", "is %v; it must be at most %v", pr.RememberAbsolute, maxAbsolute)
-	p.check(pr.Liveness != LiveExpiry || pr.tokenLife() <= maxAccess, field+".Liveness",
+	p.check(pr.Liveness != LiveExpiry || pr.Credential == Opaque || pr.tokenLife() <= maxAccess, field+".Liveness",
 		"is %v, and a token lives for %v: nothing could end it before, so it must be at most %v; choose %v or %v", LiveExpiry, pr.tokenLife(), maxAccess, LiveLog, LiveStore)
 	p.check(pr.Outage <= OutageServe, field+".Outage", "has the unknown value %d", pr.Outage)
 	p.check(identifier(pr.Audience), field+".Audience", "must be UTF-8 without control characters, at most %d bytes", maxIdentifier)
