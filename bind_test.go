@@ -229,9 +229,8 @@ func reload(t *testing.T, rings []*keyring.Ring) {
 // have does not stay, wherever a node learns of it, and others do.
 func TestBindKeyCompromised(t *testing.T) {
 	t.Parallel()
-	looked, classic, short := remuda.API(), remuda.Classic(), remuda.API()
+	looked, short := remuda.API(), remuda.API()
 	looked.Liveness = remuda.LiveStore
-	classic.Transport = remuda.Bearer
 	short.Liveness = remuda.LiveExpiry
 	for name, c := range map[string]struct {
 		profile remuda.Profile
@@ -240,7 +239,7 @@ func TestBindKeyCompromised(t *testing.T) {
 		"by the log":       {remuda.API(), codec.HS256},
 		"looked up":        {looked, codec.HS256},
 		"until it expires": {short, codec.HS256},
-		"opaque":           {classic, keyring.Root},
+		"opaque":           {classic(), keyring.Root},
 		"without a record": {local(), codec.V4Local},
 		"a sealed record":  {looked, keyring.Root},
 	} {
@@ -313,10 +312,8 @@ func TestBindHungStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h *hung
 		m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) {
-			classic := remuda.Classic()
-			classic.Transport = remuda.Bearer
 			h = &hung{Store: cfg.Store.(*node).Store}
-			cfg.Profiles, cfg.Store = []remuda.Profile{classic}, h
+			cfg.Profiles, cfg.Store = []remuda.Profile{classic()}, h
 		})
 		sick := start(t, m[0], "classic")
 		well := make([]remuda.Grant, 40)

@@ -114,9 +114,9 @@ func TestByAccess(t *testing.T) {
 // the new one has been used.
 func TestExtendLeftBehind(t *testing.T) {
 	t.Parallel()
-	kept, opaque := local(), remuda.Classic()
+	kept, opaque := local(), classic()
 	kept.Recordless = false
-	opaque.Transport, opaque.Rotation.Grace = remuda.Bearer, 0
+	opaque.Rotation.Grace = 0
 	for name, c := range map[string]struct {
 		profile remuda.Profile
 		source  remuda.ClaimsSource

@@ -259,9 +259,7 @@ func TestUserCacheSize(t *testing.T) {
 func TestClassic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
-			p := remuda.Classic()
-			p.Transport = remuda.Bearer
-			cfg.Profiles = append(cfg.Profiles, p)
+			cfg.Profiles = append(cfg.Profiles, classic())
 		})
 		visitor, err := m[0].Start(t.Context(), remuda.StartRequest{Profile: "classic", Anonymous: true})
 		if err != nil {

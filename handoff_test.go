@@ -683,9 +683,7 @@ func TestHandOffEndsFirst(t *testing.T) {
 			t.Run(name+" of the parent of "+profile, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m, spy := watched(t, func(_ int, cfg *remuda.Config) {
-						classic := remuda.Classic()
-						classic.Transport = remuda.Bearer
-						cfg.Profiles = append(cfg.Profiles, classic)
+						cfg.Profiles = append(cfg.Profiles, classic())
 					})
 					settle()
 					g := start(t, m[0], "api")
@@ -737,9 +735,7 @@ func TestHandOffChildSurvives(t *testing.T) {
 		t.Run(profile, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
-					classic := remuda.Classic()
-					classic.Transport = remuda.Bearer
-					cfg.Profiles = append(cfg.Profiles, classic)
+					cfg.Profiles = append(cfg.Profiles, classic())
 				})
 				settle()
 				in := func(r *remuda.RedeemHandOffRequest) { r.Profile = profile }

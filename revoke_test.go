@@ -114,6 +114,13 @@ func local() remuda.Profile {
 	return p
 }
 
+// classic is the profile of opaque tokens, likewise.
+func classic() remuda.Profile {
+	p := remuda.Classic()
+	p.Transport = remuda.Bearer
+	return p
+}
+
 func wantErr(t testing.TB, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -574,34 +581,9 @@ func (e *events) Emit(ev event.Event) {
 // others have read the ring's source; what others signed is not.
 func TestCompromiseKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shared := memstore.New()
-		var rings []*keyring.Ring
-		m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
-			master, err := keyring.ParseMaster(strings.Repeat("Q", 42) + "A")
-			if err != nil {
-				t.Fatal(err)
-			}
-			source, err := keyring.StoreSource(shared, master, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ring, err := keyring.Open(t.Context(), keyring.Config{Source: source, Create: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			rings, cfg.Keys = append(rings, ring), ring
-		})
-		if err := rings[0].Reload(t.Context()); err != nil { // nobody runs them here
-			t.Fatal(err)
-		}
+		m, _, key := keyed(t, memstore.New(), codec.HS256, remuda.API(), local())
 		settle()
 		g, sealed := start(t, m[0], "api"), start(t, m[0], "local")
-		var key string
-		for _, info := range rings[0].List() {
-			if info.Algorithm == codec.HS256 && info.State == keyring.Active {
-				key = info.ID
-			}
-		}
 		if err := m[0].CompromiseKey(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
