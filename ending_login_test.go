@@ -15,9 +15,7 @@ import (
 // session was on the way to the store.
 func TestEndMeetsLogin(t *testing.T) {
 	t.Parallel()
-	classic := remuda.Classic()
-	classic.Transport = remuda.Bearer
-	mixed := []remuda.Profile{classic, remuda.API(), local()}
+	mixed := []remuda.Profile{classic(), remuda.API(), local()}
 	for _, c := range []struct {
 		name     string
 		profiles []remuda.Profile
@@ -26,14 +24,14 @@ func TestEndMeetsLogin(t *testing.T) {
 		within   time.Duration // zero: at once
 	}{
 		{"all of a user", []remuda.Profile{remuda.API()}, "api", remuda.Selection{Subject: "alice"}, 0},
-		{"all of a user, without a log", []remuda.Profile{classic}, "classic", remuda.Selection{Subject: "alice"}, 0},
+		{"all of a user, without a log", []remuda.Profile{classic()}, "classic", remuda.Selection{Subject: "alice"}, 0},
 		{"all of a user, looked up", mixed, "classic", remuda.Selection{Subject: "alice"}, 0},
 		{"all of a user, without records", mixed, "local", remuda.Selection{Subject: "alice"}, 0},
-		{"everybody, without a log", []remuda.Profile{classic}, "classic", remuda.Selection{Everything: true}, 0},
-		{"a profile, without a log", []remuda.Profile{classic}, "classic", remuda.Selection{Profile: "classic"}, 0},
+		{"everybody, without a log", []remuda.Profile{classic()}, "classic", remuda.Selection{Everything: true}, 0},
+		{"a profile, without a log", []remuda.Profile{classic()}, "classic", remuda.Selection{Profile: "classic"}, 0},
 		{"a user's of a profile", mixed, "api", remuda.Selection{Subject: "alice", Profile: "api"}, 20 * time.Second},
 		{"a user's of a profile, looked up", mixed, "classic", remuda.Selection{Subject: "alice", Profile: "classic"}, 20 * time.Second},
-		{"a user's of a profile, without a log", []remuda.Profile{classic}, "classic", remuda.Selection{Subject: "alice", Profile: "classic"}, 20 * time.Second},
+		{"a user's of a profile, without a log", []remuda.Profile{classic()}, "classic", remuda.Selection{Subject: "alice", Profile: "classic"}, 20 * time.Second},
 	} {
 		for name, login := range map[string]func(*testing.T, *remuda.Manager, *spy, func()) (remuda.Grant, error){
 			"while the password is checked": func(t *testing.T, m *remuda.Manager, _ *spy, end func()) (remuda.Grant, error) {
@@ -91,6 +89,34 @@ func TestEndMeetsLogin(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestDeadLoginEvictsNobody: a login that does not survive a wide ending makes no
+// room for itself at the cost of the session that was spared.
+func TestDeadLoginEvictsNobody(t *testing.T) {
+	t.Parallel()
+	one, log := classic(), remuda.API()
+	one.MaxSessions, log.MaxSessions = 1, 1
+	for _, p := range []remuda.Profile{one, log} {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m, _ := nodes(t, 1, func(_ int, cfg *remuda.Config) { cfg.Profiles = []remuda.Profile{p} })
+				settle()
+				own := start(t, m[0], p.Name)
+				time.Sleep(time.Second)
+				began := m[0].Now()
+				time.Sleep(time.Second)
+				if _, err := m[0].EndAll(t.Context(), remuda.EndAllRequest{Subject: "alice", Except: own.Session.ID}); err != nil {
+					t.Fatal(err)
+				}
+				_, err := m[0].Start(t.Context(), remuda.StartRequest{Profile: p.Name, Subject: "alice", Began: began})
+				wantErr(t, "the login", err, remuda.ErrSessionEnded)
+				_, err = authenticate(t, m[0], own)
+				wantErr(t, "the one that was spared", err, nil)
+			})
+		})
 	}
 }
 

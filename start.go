@@ -55,12 +55,12 @@ func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRe
 	if err := m.checkIssued(p, &g); err != nil {
 		return Grant{}, err
 	}
-	if !p.Recordless {
-		if err := m.keep(ctx, p, r, req.Client); err != nil {
-			return Grant{}, err
-		}
+	if p.Recordless {
+		err = m.endedMeanwhile(ctx, p, r)
+	} else {
+		err = m.keep(ctx, p, r, req.Client)
 	}
-	if err := m.endedMeanwhile(ctx, p, r, req.Client); err != nil {
+	if err != nil {
 		return Grant{}, err
 	}
 	m.emit(event.SessionStarted, r, req.Client, now, nil)
@@ -77,7 +77,7 @@ func (m *Manager) begin(ctx context.Context, p *profile, r *record, req *StartRe
 	return g, nil
 }
 
-// keep stores a new session.
+// keep stores a new session, and makes room for it if it lives.
 func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client) error {
 	row, err := r.seal(m.ring)
 	if err != nil {
@@ -86,10 +86,12 @@ func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client
 	if err := m.store.Create(ctx, row); err != nil {
 		return unavailable(err)
 	}
-	if m.clock.now().Sub(r.StartedAt) > startBound {
-		// A wide ending may have looked already and not have seen it.
-		return errors.Join(fmt.Errorf("%w: the session took too long to be stored", ErrUnavailable),
-			m.End(ctx, EndRequest{Session: r.ID, Reason: EndLimit, Client: client}))
+	reason, err := EndRevoked, m.endedMeanwhile(ctx, p, r)
+	if m.clock.now().Sub(r.StartedAt) > startBound { // a wide ending may have come and gone
+		reason, err = EndLimit, fmt.Errorf("%w: the session took too long to be stored", ErrUnavailable)
+	}
+	if err != nil {
+		return errors.Join(err, m.End(ctx, EndRequest{Session: r.ID, Reason: reason, Client: client}))
 	}
 	return m.makeRoom(ctx, p, r, client)
 }
@@ -97,18 +99,15 @@ func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client
 // endedMeanwhile looks for a wide ending that came between the beginning of a new
 // session and its being stored: it has not seen the session, and is seen here.
 // Where the log decides, it decides about this session too, whenever it is heard.
-func (m *Manager) endedMeanwhile(ctx context.Context, p *profile, r *record, client Client) error {
-	var err error
-	switch t := r.token(""); {
-	case m.heldDead(r):
-		err = ErrSessionEnded
-	case p.Liveness != LiveLog && !p.Recordless:
-		err = m.cutOff(ctx, &t, m.clock.now())
+func (m *Manager) endedMeanwhile(ctx context.Context, p *profile, r *record) error {
+	if m.heldDead(r) {
+		return ErrSessionEnded
 	}
-	if err == nil || p.Recordless {
-		return err
+	if p.Recordless || p.Liveness == LiveLog {
+		return nil
 	}
-	return errors.Join(err, m.End(ctx, EndRequest{Session: r.ID, Reason: EndRevoked, Client: client}))
+	t := r.token("")
+	return m.cutOff(ctx, &t, m.clock.now())
 }
 
 // newRecord checks the request and makes the record of the new session.
