@@ -53,9 +53,9 @@ type binding struct {
 // request: a WebSocket, an event stream. [context.Cause] says why: an
 // [*EndedError], [ErrSessionExpired], or [ErrUnavailable] where the revocation
 // log is not heard and the outage policy is OutageDeny, or the store cannot be
-// asked within five seconds. It does not end when tokens rotate or expire. The deadlines are those of
-// the session, looked at once a second; an open connection is no sign of
-// activity.
+// asked within five seconds. It does not end when tokens rotate or expire. The
+// deadlines are those of the session, looked at once a second; an open connection
+// is no sign of activity.
 //
 // With liveness LiveLog it ends as soon as this node hears of the end, with
 // LiveStore within a second, and with LiveExpiry only at the session's own

@@ -64,8 +64,8 @@ func (e *Ending) Wait(ctx context.Context) (int, error) {
 
 const (
 	// startBound is how long it may take from when a session began, which is before
-	// its user's credentials were checked, to its being stored. A wide ending looks twice, further apart than that, so
-	// that no session slips through between.
+	// its user's credentials were checked, to its being stored. A wide ending looks
+	// twice, further apart than that, so that no session slips through between.
 	startBound = 10 * time.Second
 	secondLook = startBound + 5*time.Second
 	// resumeAfter is when Sweep takes up what another process has left.
@@ -127,7 +127,8 @@ func (m *Manager) CredentialsChanged(ctx context.Context, req CredentialsChanged
 // is LiveLog, and none at all where it is LiveStore; sessions without a record
 // end if nothing but Subject, Tenant or Profile and times selects them. A login
 // under way (see StartRequest.Began) is found too: at once if one of these and
-// times selects it, else within 15 s. It returns [ErrRequest] for an empty or impossible selection, or [ErrUnavailable]:
+// times selects it, else within 15 s if the manager is not closed before. It
+// returns [ErrRequest] for an empty or impossible selection, or [ErrUnavailable]:
 // then it may have happened, and to call it again is harmless.
 func (m *Manager) EndSelected(ctx context.Context, req EndSelectedRequest) (*Ending, error) {
 	if req.Reason == "" {

@@ -178,7 +178,8 @@ type Profile struct {
 	// needs liveness LiveLog or LiveExpiry and renewal Extend or Fixed. A token
 	// then lives for Idle, and with renewal Fixed for Absolute; Access and
 	// Rotation are not used, and there is no cap, no list of sessions, no
-	// remember-me, and no step-up but by another login.
+	// remember-me, and no step-up but by another login. With liveness LiveExpiry,
+	// where nothing ends it before, a token that is not rotated lives at most a day.
 	Recordless bool
 
 	// Algorithm signs tokens, with a key of the ring. Zero means [codec.HS256]
@@ -199,7 +200,7 @@ type Profile struct {
 	Jitter float64 // 0 to 0.5
 
 	Idle     time.Duration // a session ends when it has not been used for so long
-	Absolute time.Duration // a session ends so long after login, whatever happens
+	Absolute time.Duration // a session ends so long after login, whatever happens; at most 3,650 days
 
 	// The same for a login with remember-me. Both zero: not offered.
 	RememberIdle     time.Duration

@@ -350,8 +350,9 @@ func (m *Manager) end(ctx context.Context, req EndRequest, except SessionID) err
 	return nil
 }
 
-// announceEnd tells the log of a session that has a record, before the record, so that after a crash in between the session is dead everywhere and
-// the next touch of it writes the record. It reports whether it told it.
+// announceEnd tells the log of a session that has a record, before the record says
+// so: after a crash in between the session is dead everywhere, and the next touch
+// of it writes the record. It reports whether it told it.
 func (m *Manager) announceEnd(ctx context.Context, row *store.Record, reason EndReason) (bool, error) {
 	if p := m.profiles[row.Profile]; m.revoked == nil || p != nil && p.Liveness != LiveLog {
 		return false, nil

@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -517,7 +518,20 @@ func TestPipeIsRefused(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Load(config.Sources{File: path}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("%v", err)
+	for name, src := range map[string]config.Sources{
+		"the configuration": {File: path},
+		"the master key":    {Environ: func() []string { return []string{"REMUDA_KEYS_MASTER_FILE=" + path} }},
+	} {
+		if _, err := config.Load(src); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Sources{File: write(t, "\ufefflog:\n  level: debug\n"), Offline: true})
+	if err != nil || c.Log.Level != slog.LevelDebug {
+		t.Errorf("%v, %v", c.Log.Level, err)
 	}
 }
