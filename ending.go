@@ -147,7 +147,7 @@ func (m *Manager) EndSelected(ctx context.Context, req EndSelectedRequest) (*End
 		return nil, err
 	}
 	m.background.Go(func() { w.run(m.running) })
-	if m.waitsForRecords() {
+	if !req.wide() || m.waitsForRecords() {
 		if _, err := w.report.Wait(ctx); err != nil {
 			return nil, err
 		}
@@ -248,8 +248,8 @@ func (m *Manager) cutOffTime(ctx context.Context, sel *Selection) (time.Time, er
 	}
 }
 
-// waitsForRecords reports whether a wide ending is in effect only when the
-// records say so.
+// waitsForRecords reports whether an ending that the log can say in one entry is
+// in effect only when the records say so. What it cannot say never is before.
 func (m *Manager) waitsForRecords() bool {
 	if m.revoked == nil || m.items == nil {
 		return true

@@ -10,7 +10,6 @@ import (
 
 	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/event"
-	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/store"
 )
 
@@ -370,7 +369,7 @@ func (m *Manager) endRecordless(ctx context.Context, req EndRequest) error {
 			until = later(until, now.Add(p.tokenLife()+m.leeway+m.revoked.staleness))
 		}
 	}
-	if until.IsZero() || m.revoked.horizon.Revoked(&revocation.Token{Session: req.Session}) {
+	if until.IsZero() || m.revoked.horizon.Ended(req.Session) {
 		return nil
 	}
 	if err := m.revoked.announce(ctx, m.revoked.sessionEntry(req.Session, req.Reason, now, until)); err != nil {

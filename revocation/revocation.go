@@ -116,6 +116,11 @@ func (h *Horizon) Revoked(t *Token) bool {
 	return h.sessions.has(&t.Session) || h.wide.any() && h.wide.ends(t)
 }
 
+// Ended reports whether an entry that is held ends this very session. Entries
+// wider than a session are not asked: whom they mean depends on more than the id.
+// It is safe for concurrent use.
+func (h *Horizon) Ended(id store.ID) bool { return h.sessions.has(&id) }
+
 // Add puts entries into effect that this node has appended itself, before it
 // returns. They come again from the log, before or after; that changes nothing.
 func (h *Horizon) Add(entries ...store.Entry) {
