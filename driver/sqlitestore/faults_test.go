@@ -188,21 +188,43 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 	}
 }
 
-func TestPingNoticesThatTheFileIsGone(t *testing.T) {
+// TestFileGone wants every call to fail once the file is no longer at its path:
+// what is read may have ended since, and what is written nobody finds.
+func TestFileGone(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	s := open(t, sqlitestore.Config{Path: path})
+	r := newRecord()
+	if err := s.Create(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Rename(path, path+".old"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("Ping succeeded though the file is gone")
-	}
+	everyCallFails(t, "gone", s, r)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("Ping succeeded though the file was replaced")
+	everyCallFails(t, "replaced", s, r)
+}
+
+func everyCallFails(t *testing.T, when string, s *sqlitestore.Store, r store.Record) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	_, get := s.Get(ctx, r.ID)
+	_, item := s.GetItem(ctx, "kind", "key", now)
+	var scan error
+	for _, err := range s.Scan(ctx, store.ID{}) {
+		scan = err
+	}
+	for call, err := range map[string]error{
+		"Ping": s.Ping(ctx), "Get": get, "Scan": scan, "Create": s.Create(ctx, newRecord()),
+		"Update": s.Update(ctx, r, store.Version{}), "GetItem": item,
+		"DeleteItem": s.DeleteItem(ctx, "kind", "key", store.Version{}, now), "Append": s.Append(ctx),
+	} {
+		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s with the file %s: %v", call, when, err)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func (s *Store) CreateItem(ctx context.Context, kind, key string, it store.Item,
 // GetItem implements [store.Items].
 func (s *Store) GetItem(ctx context.Context, kind, key string, now time.Time) (store.Item, error) {
 	it, err := scanItem(s.query.getItem.QueryRowContext(ctx, kind, key, micros(now)))
-	switch {
+	switch err = s.current(err); {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.Item{}, fmt.Errorf("sqlitestore: get item: %w", store.ErrNotFound)
 	case err != nil:

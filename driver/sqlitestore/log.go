@@ -41,10 +41,6 @@ func (s *Store) Append(ctx context.Context, entries ...store.Entry) error {
 		return err
 	}
 	s.following.announce()
-	// In a file that is no longer at the path nobody would find the entries.
-	if err := s.inPlace(); err != nil {
-		return fmt.Errorf("sqlitestore: append: %w", err)
-	}
 	return nil
 }
 

@@ -62,7 +62,8 @@ type Config struct {
 // A full disk, a file locked for longer than the busy timeout and an I/O error
 // are returned as plain errors; the store works again once the cause is gone.
 // The call that meets one may find the change made afterwards only where the
-// commit itself failed.
+// commit itself failed. Once the file is deleted, or another is put in its place,
+// every call fails until the store is opened anew.
 type Store struct {
 	path      string
 	file      os.FileInfo
@@ -141,16 +142,11 @@ func (c Config) withDefaults() (Config, error) {
 	return c, err
 }
 
-// Ping implements [store.Store]. Besides reading, it looks whether the file is
-// still the one that was opened: a deleted or replaced one takes writes that
-// nobody will find again.
+// Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
 	var found bool
-	if err := s.query.ping.QueryRowContext(ctx).Scan(&found); err != nil {
+	if err := s.current(s.query.ping.QueryRowContext(ctx).Scan(&found)); err != nil {
 		return failed(ctx, "ping", err)
-	}
-	if err := s.inPlace(); err != nil {
-		return fmt.Errorf("sqlitestore: ping: %w", err)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (s *Store) Create(ctx context.Context, r store.Record) error {
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, id store.ID) (store.Record, error) {
 	r, err := scanRecord(s.query.get.QueryRowContext(ctx, id[:]))
-	switch {
+	switch err = s.current(err); {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.Record{}, fmt.Errorf("sqlitestore: get session: %w", store.ErrNotFound)
 	case err != nil:
@@ -75,7 +75,7 @@ func (s *Store) pages(ctx context.Context, what string, after store.ID, query fu
 		from := after
 		for {
 			page, err := readPage(ctx, func() (*sql.Rows, error) { return query(from) })
-			if err != nil {
+			if err = s.current(err); err != nil {
 				yield(store.Record{}, failed(ctx, what, err))
 				return
 			}
@@ -168,10 +168,23 @@ func (s *Store) remove(ctx context.Context, what string, limit int, do func(ctx 
 
 // write hands a change to the writer and names what failed.
 func (s *Store) write(ctx context.Context, what string, do func(ctx context.Context, c *writeConn) error) error {
-	if err := s.writer.write(ctx, do); err != nil {
+	err := s.writer.write(ctx, do)
+	if lost := s.inPlace(); lost != nil {
+		err = lost // nobody will find the change, nor is a conflict with what was there one
+	}
+	if err != nil {
 		return fmt.Errorf("sqlitestore: %s: %w", what, err)
 	}
 	return nil
+}
+
+// current returns why what was read is not to be believed: err, or that the file
+// it came from is no longer at the path, where sessions may have ended since.
+func (s *Store) current(err error) error {
+	if lost := s.inPlace(); lost != nil {
+		return lost
+	}
+	return err
 }
 
 // alive is the answer of a call that has nothing to do.
