@@ -3,6 +3,7 @@ package remuda
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -21,8 +22,8 @@ type ExtendRequest struct {
 // old token stays good until it expires. An opaque token is the same as before,
 // since only the record says how long it is good. A token that a step-up has left
 // behind stays without the new level, and is refused once the new one has been
-// used. It returns [ErrTokenInvalid],
-// [ErrTokenExpired], [ErrSessionExpired], [ErrSessionEnded], or [ErrUnavailable]:
+// used. It returns [ErrRequest] for a token of a profile with renewal Fixed,
+// [ErrTokenInvalid], [ErrTokenExpired], [ErrSessionExpired], [ErrSessionEnded], or [ErrUnavailable]:
 // also if the revocation log is not heard and there is no record to ask, since a
 // session that has ended must not live on in a new token, whatever the outage
 // policy.
@@ -37,7 +38,11 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	if err != nil {
 		return Grant{}, err
 	}
-	if p.Renewal != Extend {
+	switch p.Renewal {
+	case Extend:
+	case Fixed:
+		return Grant{}, fmt.Errorf("%w: a session of profile %q is not renewed", ErrRequest, p.Name)
+	default:
 		return Grant{}, ErrTokenInvalid
 	}
 	idle, _ := p.lifetimes(r.Remember)
@@ -89,7 +94,7 @@ func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendReq
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.Renewal != Extend {
+	if p.Renewal != Extend && p.Renewal != Fixed {
 		return nil, nil, ErrTokenInvalid
 	}
 	if now.Unix() >= c.Expires {

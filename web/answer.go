@@ -14,7 +14,7 @@ type sessionJSON struct {
 	Subject         string `json:"subject"`
 	Profile         string `json:"profile"`
 	StartedAt       string `json:"started_at"`
-	LastSeenAt      string `json:"last_seen_at"`
+	LastSeenAt      string `json:"last_seen_at,omitempty"` // not of a session without a record
 	AuthenticatedAt string `json:"authenticated_at"`
 	ExpiresAt       string `json:"expires_at"`
 	IdleExpiresAt   string `json:"idle_expires_at"`
@@ -24,9 +24,13 @@ type sessionJSON struct {
 
 func newSessionJSON(s *remuda.Session, current remuda.SessionID) sessionJSON {
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	seen := ""
+	if !s.LastSeenAt.IsZero() {
+		seen = at(s.LastSeenAt)
+	}
 	return sessionJSON{
 		ID: s.ID.String(), Subject: s.Subject, Profile: s.Profile,
-		StartedAt: at(s.StartedAt), LastSeenAt: at(s.LastSeenAt), AuthenticatedAt: at(s.AuthenticatedAt),
+		StartedAt: at(s.StartedAt), LastSeenAt: seen, AuthenticatedAt: at(s.AuthenticatedAt),
 		ExpiresAt: at(s.Expires), IdleExpiresAt: at(s.IdleExpires),
 		Device: s.Device, Current: s.ID == current,
 	}

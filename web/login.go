@@ -81,14 +81,18 @@ func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.
 	case !errors.Is(err, ErrLoginFailed):
 		return errors.Join(remuda.ErrUnavailable, err)
 	}
-	if h.events != nil {
-		device, net := client.Describe()
-		h.events.Emit(event.Event{
-			Kind: kind, Time: h.manager.Now(), Subject: subject, Profile: profile,
-			UserAgent: device, Network: net, RequestID: client.RequestID,
-		})
-	}
+	h.emit(event.Event{Kind: kind, Subject: subject, Profile: profile}, client)
 	return err
+}
+
+// emit tells the events what a client did.
+func (h *Handler) emit(e event.Event, client remuda.Client) {
+	if h.events == nil {
+		return
+	}
+	e.Time, e.RequestID = h.manager.Now(), client.RequestID
+	e.UserAgent, e.Network = client.Describe()
+	h.events.Emit(e)
 }
 
 // authenticatedAgain keeps the session. One without a record cannot be kept: it

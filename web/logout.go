@@ -88,11 +88,15 @@ func (h *Handler) end(r *http.Request, id remuda.SessionID) error {
 }
 
 // logoutWide ends other sessions of the subject too: an important action, so it
-// needs a live session and a recent authentication.
+// needs a live session and a recent authentication. From a session that nothing
+// can end it is refused: the answer would promise what is not so.
 func (h *Handler) logoutWide(w http.ResponseWriter, r *http.Request, sc scope) error {
 	s, transport, err := h.recent(r)
 	if err != nil {
 		return err
+	}
+	if p, _ := h.manager.Profile(s.Profile); p.Recordless && p.Liveness == remuda.LiveExpiry {
+		return problem(CodeRequestInvalid, "Sessions of this kind cannot be ended elsewhere: each ends at its expires_at. A logout without a query deletes the cookie.")
 	}
 	req := remuda.EndAllRequest{Subject: s.Subject, Tenant: s.Tenant, Client: h.client(r)}
 	if sc == scopeOthers {

@@ -62,13 +62,9 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errors.Join(remuda.ErrUnavailable, err)
 	}
-	if h.events != nil {
-		device, network := client.Describe()
-		h.events.Emit(event.Event{
-			Kind: event.PasswordChanged, Time: h.manager.Now(), Subject: s.Subject, Tenant: s.Tenant,
-			Session: s.ID.String(), Profile: s.Profile, UserAgent: device, Network: network, RequestID: client.RequestID,
-		})
-	}
+	h.emit(event.Event{
+		Kind: event.PasswordChanged, Subject: s.Subject, Tenant: s.Tenant, Session: s.ID.String(), Profile: s.Profile,
+	}, client)
 	g, err := h.credentialsChanged(r, s, &who, client)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func recipes() []recipe {
 		{"web", webRecipe, "/auth/web/login", 2, http.StatusOK, http.StatusUnauthorized},
 		{"api", apiRecipe, "/auth/token/login", 0, http.StatusOK, http.StatusUnauthorized},
 		{"classic", classicRecipe, "/auth/web/login", 1, http.StatusOK, http.StatusUnauthorized},
-		{"stateless", statelessRecipe, "/auth/web/login", 1, http.StatusUnauthorized, http.StatusOK},
+		{"stateless", statelessRecipe, "/auth/web/login", 1, http.StatusBadRequest, http.StatusOK},
 		{"local", localRecipe, "/auth/web/login", 1, http.StatusOK, http.StatusUnauthorized},
 		{"strict", strictRecipe, "/auth/web/login", 2, http.StatusConflict, http.StatusUnauthorized},
 	}

@@ -63,6 +63,9 @@ func (h *Handler) extend(r *http.Request, token string, t remuda.Transport) (rem
 	if errors.Is(err, remuda.ErrTokenExpired) {
 		err = remuda.ErrSessionExpired
 	}
+	if errors.Is(err, remuda.ErrRequest) {
+		err = problem(CodeRequestInvalid, "A session of this kind is not renewed: it ends at expires_at.")
+	}
 	return g, err
 }
 

@@ -59,7 +59,7 @@ var tabs = []struct {
 	{
 		remuda.Stateless(), time.Minute,
 		answers{"200", "200", "token_missing"},
-		answers{"token_missing", "token_missing", "token_missing"},
+		answers{"request_invalid", "request_invalid", "token_missing"},
 		"",
 	},
 }

@@ -158,7 +158,7 @@ func idle(p profile) []Step {
 		get("a", "/hello").after(p.life()/2 - time.Minute).has("hello alice"),
 		get("a", "/hello").after(p.life()).refused(p.overdue()),
 		// What the client then finds out at the refresh endpoint.
-		p.refresh("a").refusedIf(p.extends() || p.opaque(), web.CodeSessionExpired).action(web.ActionLogin),
+		p.refresh("a").refused(web.CodeSessionExpired).action(web.ActionLogin),
 		p.login("a").events(p.replaced()),
 		get("a", "/hello").has("hello alice"),
 	}

@@ -76,8 +76,7 @@ func lateLogout(p profile) []Step {
 		p.logout("a").with(func(st *Step) { st.CSRF = "-" }).refusedIf(p.cookie(), web.CodeCSRFFailed),
 		copied("thief", "a"),
 		p.logout("thief").events(either(p.cookie(), p.ended("logout"), "")),
-		p.refresh("a").refusedIf(p.rotates(), web.CodeSessionEnded).refusedIf(p.opaque(), web.CodeSessionEnded).
-			refusedIf(p.extends() && !p.opaque(), web.CodeSessionExpired),
+		p.refresh("a").refused(either(p.rotates() || p.opaque(), web.CodeSessionEnded, web.CodeSessionExpired)),
 	}
 }
 
@@ -91,6 +90,9 @@ func three(p profile) []Step {
 func logoutOthers(p profile) []Step {
 	wide := post("a", "/auth/{way}/logout?others=1").events(p.event("session.ended:logout_others"))
 	wide.Status = 204
+	if !p.ends() {
+		return append(three(p), wide.refused(web.CodeRequestInvalid).events(""), get("a", "/hello"), get("b", "/hello"))
+	}
 	return append(three(p),
 		wide,
 		get("a", "/hello"),
@@ -108,6 +110,10 @@ func logoutOthers(p profile) []Step {
 func logoutEverywhere(p profile) []Step {
 	wide := post("a", "/auth/{way}/logout?all=1").gets(p.cleared())
 	wide.Status = 204
+	if !p.ends() {
+		wide = wide.refused(web.CodeRequestInvalid).gets("")
+		return append(three(p), wide, get("a", "/hello"), get("b", "/hello"))
+	}
 	if !p.Recordless {
 		wide.Events = "session.ended:logout session.ended:logout"
 	}

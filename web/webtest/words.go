@@ -92,7 +92,7 @@ func (p profile) refresh(client string) Step {
 	case p.extends():
 		st.Status, st.Gets = 200, either(p.opaque(), "=access", "access")
 	default:
-		return st.refused(either(p.cookie(), web.CodeTokenMissing, web.CodeTokenInvalid))
+		return st.refused(web.CodeRequestInvalid)
 	}
 	return st
 }
@@ -154,7 +154,7 @@ func (p profile) overdue() web.Code {
 
 // dead is a refresh of a session that was ended.
 func (p profile) dead(client string) Step {
-	return p.refresh(client).refusedIf(!p.Recordless || p.told() && p.extends(), web.CodeSessionEnded)
+	return p.refresh(client).refusedIf(p.ends(), web.CodeSessionEnded)
 }
 
 // replaced are the events of a login over another session.

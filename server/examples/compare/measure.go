@@ -79,6 +79,7 @@ const (
 // Ending is what becomes of a credential whose session was ended.
 type Ending struct {
 	Refused bool
+	Unasked bool          // the profile ends with its tokens alone, and the request to end it is refused
 	AtOnce  bool          // the first request that began afterwards was refused
 	After   time.Duration // when it was first refused
 	Left    time.Duration // for how long it is good, if it is not refused and that is known
@@ -275,6 +276,9 @@ func (m *measurement) others(ctx context.Context) (err error) {
 }
 
 func (m *measurement) wide(ctx context.Context, target string) (other Ending, goesOn bool, err error) {
+	if p := &m.site.profile; p.Recordless && p.Liveness == remuda.LiveExpiry {
+		return Ending{Unasked: true}, true, nil
+	}
 	here, err := m.signIn(ctx)
 	if err != nil {
 		return Ending{}, false, err
