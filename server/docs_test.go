@@ -37,18 +37,22 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	demo := serve(t, "demo", "--listen", "127.0.0.1:0", "--password", "correct horse")
 	var curls strings.Builder
+	var setUp, ask string
 	for _, block := range blocks(t, "../README.md", "sh") {
 		switch {
 		case strings.HasPrefix(block, "make "):
 			dryRun(t, strings.Fields(block)[1])
+		case strings.Contains(block, "remuda serve"):
+			setUp = block
+		case strings.Contains(block, "a long password"):
+			ask = block
 		case strings.Contains(block, "curl "):
 			curls.WriteString(block)
-		case strings.Contains(block, "remuda serve"):
-			serveBlock(t, path, block)
 		default:
 			t.Errorf("nobody tries this block:\n%s", block)
 		}
 	}
+	serveBlock(t, path, setUp, ask)
 	script := strings.ReplaceAll(curls.String(), "http://127.0.0.1:8080", demo.base)
 	answers := jsonLines(t, bash(t, t.TempDir(), script))
 	if len(answers) != 6 {
@@ -73,8 +77,8 @@ func dryRun(t *testing.T, target string) {
 }
 
 // serveBlock types the lines that set a server up, but for the last, which would
-// listen, and then starts it for real.
-func serveBlock(t *testing.T, binary, block string) {
+// listen, then starts it for real and asks it.
+func serveBlock(t *testing.T, binary, block, ask string) {
 	t.Helper()
 	dir := t.TempDir()
 	lines := strings.Split(strings.TrimSpace(block), "\n")
@@ -86,7 +90,12 @@ func serveBlock(t *testing.T, binary, block string) {
 			args[i] = filepath.Join(dir, a)
 		}
 	}
-	if err := serve(t, args...).stop(); err != nil {
+	p := serve(t, args...)
+	answers := jsonLines(t, bash(t, dir, strings.ReplaceAll(ask, "http://127.0.0.1:8080", p.base)))
+	if len(answers) != 1 || answers[0]["access_token"] == nil {
+		t.Errorf("a login beside the server: %v", answers)
+	}
+	if err := p.stop(); err != nil {
 		t.Error(err)
 	}
 }

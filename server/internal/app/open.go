@@ -46,7 +46,11 @@ type Sessions struct {
 // database and no key ring; where there is no database the error wraps
 // [fs.ErrNotExist]. Events go to the log.
 func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Sessions, error) {
-	if _, err := os.Stat(cfg.Database); err != nil {
+	_, err := os.Stat(cfg.Database)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is none at %s; the first start of a server makes it, and --config or --data say where: %w", cfg.Database, err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	s, err := openStore(ctx, cfg)

@@ -79,6 +79,14 @@ func newRoot() (root *cobra.Command, started *bool) {
 	return root, started
 }
 
+// oneArg wants the one argument that the command's use line names.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("give one argument: '%s'", cmd.Use)
+	}
+	return nil
+}
+
 // group is a command that only has others under it.
 func group(use, short string, under ...*cobra.Command) *cobra.Command {
 	names := make([]string, 0, len(under))

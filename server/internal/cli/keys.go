@@ -75,7 +75,7 @@ func newKeysRotate() *cobra.Command {
 v4.public), or root: that from which sealing and CSRF tokens have theirs. It takes
 over at once if all servers can know it; else it says when. What the former key
 has made stays good until it expires.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg,
 	}
 	fileFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func newKeysRetire() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire KEY",
 		Short: "End a retiring key before its time: what it made is refused",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArg,
 	}
 	fileFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -124,7 +124,7 @@ func newKeysCompromise() *cobra.Command {
 		Long: `Kill a key that somebody else may have. All servers refuse what it made within
 seconds, refresh tokens too: users who hold nothing else sign in again. Of a root
 the sessions end that are sealed under it. The key in reserve takes over.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg,
 	}
 	fileFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

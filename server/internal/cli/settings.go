@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -29,7 +30,12 @@ func load(cmd *cobra.Command, offline bool) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, err
 	}
-	return config.Load(config.Sources{File: config.FileFrom(file), Environ: os.Environ, Flags: cmd.Flags(), Offline: offline})
+	sources := config.Sources{File: config.FileFrom(file), Environ: os.Environ, Flags: cmd.Flags(), Offline: offline}
+	c, err := config.Load(sources)
+	if err != nil && sources.File == "" && !offline {
+		err = fmt.Errorf("%w\n(no configuration file was named: see --config, and 'remuda config example')", err)
+	}
+	return c, err
 }
 
 // newLog returns the logger of a configuration.

@@ -30,7 +30,12 @@ func newTokenInspect() *cobra.Command {
 		Long: `Explain a token of this installation: its kind, key, claims and times, whether it
 verifies and whether its session lives. It is read from standard input, so that it
 is in no shell history, and sent nowhere. Who it is about is hidden, unless --show.`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 { // and do not repeat it: it may be a token
+				return usage("it takes no argument: give the token on standard input, where no shell keeps it")
+			}
+			return nil
+		},
 	}
 	fileFlags(cmd)
 	asJSON := jsonFlag(cmd)

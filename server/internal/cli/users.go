@@ -20,7 +20,7 @@ func newUsers() *cobra.Command {
 }
 
 func newUsersAdd() *cobra.Command {
-	cmd := &cobra.Command{Use: "add NAME", Short: "Add a user", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "add NAME", Short: "Add a user", Args: oneArg}
 	fileFlags(cmd)
 	fromStdin := passwordFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -39,7 +39,7 @@ func newUsersAdd() *cobra.Command {
 
 func newUsersPasswd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "passwd NAME", Short: "Set a user's password, and end the user's sessions", Args: cobra.ExactArgs(1),
+		Use: "passwd NAME", Short: "Set a user's password, and end the user's sessions", Args: oneArg,
 	}
 	fileFlags(cmd)
 	fromStdin := passwordFlag(cmd)
@@ -146,7 +146,11 @@ const (
 
 // withUsers opens the directory for do, and closes it.
 func withUsers(ctx context.Context, cfg *config.Config, w whether, do func(*directory.Directory) error) (err error) {
-	if _, err := os.Stat(cfg.Users); w == existing && err != nil {
+	_, err = os.Stat(cfg.Users)
+	if w == existing && errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there are none at %s; 'remuda users add' makes the first, and --config or --data say where", cfg.Users)
+	}
+	if w == existing && err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
 	d, err := app.OpenUsers(ctx, cfg)
