@@ -168,18 +168,15 @@ func (s *Store) remove(ctx context.Context, what string, limit int, do func(ctx 
 
 // write hands a change to the writer and names what failed.
 func (s *Store) write(ctx context.Context, what string, do func(ctx context.Context, c *writeConn) error) error {
-	err := s.writer.write(ctx, do)
-	if lost := s.inPlace(); lost != nil {
-		err = lost // nobody will find the change, nor is a conflict with what was there one
-	}
-	if err != nil {
+	if err := s.current(s.writer.write(ctx, do)); err != nil {
 		return fmt.Errorf("sqlitestore: %s: %w", what, err)
 	}
 	return nil
 }
 
-// current returns why what was read is not to be believed: err, or that the file
-// it came from is no longer at the path, where sessions may have ended since.
+// current returns why the outcome of a call is not to be believed: err, or before it
+// that the file is no longer at the path. What was read may have ended since, and
+// what was written nobody finds.
 func (s *Store) current(err error) error {
 	if lost := s.inPlace(); lost != nil {
 		return lost
