@@ -66,6 +66,8 @@ func kindOf(r *compare.Result) kind {
 
 func ending(e compare.Ending) string {
 	switch {
+	case e.Denied:
+		return "denied"
 	case !e.Refused:
 		return "never"
 	case e.After > 2*time.Second:
@@ -110,7 +112,7 @@ var kinds = map[string]kind{
 	},
 	"stateless": {
 		parts: 1, readable: true, renewal: compare.RenewNot,
-		onA: "never", onB: "never", everywhere: "never", others: "never", oneGoesOn: true, change: "never",
+		onA: "never", onB: "never", everywhere: "denied", others: "denied", oneGoesOn: true, change: "never",
 		storeCut: "served", logCut: "served", bothCut: "served",
 	},
 	"local": {

@@ -79,7 +79,7 @@ const (
 // Ending is what becomes of a credential whose session was ended.
 type Ending struct {
 	Refused bool
-	Unasked bool          // the profile ends with its tokens alone, and the request to end it is refused
+	Denied  bool          // the request to end it was refused
 	AtOnce  bool          // the first request that began afterwards was refused
 	After   time.Duration // when it was first refused
 	Left    time.Duration // for how long it is good, if it is not refused and that is known
@@ -276,9 +276,6 @@ func (m *measurement) others(ctx context.Context) (err error) {
 }
 
 func (m *measurement) wide(ctx context.Context, target string) (other Ending, goesOn bool, err error) {
-	if p := &m.site.profile; p.Recordless && p.Liveness == remuda.LiveExpiry {
-		return Ending{Unasked: true}, true, nil
-	}
 	here, err := m.signIn(ctx)
 	if err != nil {
 		return Ending{}, false, err
@@ -288,13 +285,15 @@ func (m *measurement) wide(ctx context.Context, target string) (other Ending, go
 		return Ending{}, false, err
 	}
 	held := here.copy()
-	if _, _, err := here.post(ctx, m.a, target, ""); err != nil {
-		return Ending{}, false, err
+	_, _, denied := here.post(ctx, m.a, target, "")
+	if denied != nil && !errors.Is(denied, errRefused) {
+		return Ending{}, false, denied
 	}
 	other, err = m.ask(ctx, there, m.b, time.Now())
 	if err != nil {
 		return Ending{}, false, err
 	}
+	other.Denied = denied != nil
 	a, err := held.get(ctx, m.b, "/ponies")
 	if err != nil {
 		return Ending{}, false, err

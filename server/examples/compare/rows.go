@@ -159,8 +159,8 @@ func (r Renewal) String() string {
 // String says it to people.
 func (e Ending) String() string {
 	switch {
-	case e.Unasked:
-		return "never: such a request is refused"
+	case e.Denied && !e.Refused:
+		return "never: the request is refused"
 	case !e.Refused && e.Left == 0:
 		return "not within " + short(patience)
 	case !e.Refused:
