@@ -203,6 +203,60 @@ func (d *document) limit(alg codec.Algorithm, now time.Time, overlap time.Durati
 	}
 }
 
+// continues reports whether a document that the source holds can have come of one
+// that was there before: nothing that was acknowledged is missing. A living key
+// that is missing was lost, unless so much has happened since that it may have
+// died and been forgotten.
+func (d *document) continues(was *document, now time.Time) bool {
+	if d.revision < was.revision || d.revision == was.revision && !d.equal(was) {
+		return false
+	}
+	for i := range was.keys {
+		k := &was.keys[i]
+		switch at := d.find(k.id.String()); {
+		case at == nil && !k.dead(now) && d.revision-was.revision < maxDead:
+			return false
+		case at != nil && k.dead(now) && !at.dead(now):
+			return false
+		}
+	}
+	return true
+}
+
+// reconcile returns what two histories of one ring say together: a key that either
+// has is there, and one that is dead in either is dead.
+func (d *document) reconcile(o *document, now time.Time) (*document, error) {
+	if d.revision < o.revision {
+		d, o = o, d
+	}
+	out := d.clone()
+	for _, k := range o.keys {
+		if at := out.find(k.id.String()); at == nil {
+			out.keys = append(out.keys, k)
+		} else if k.dead(now) && !at.dead(now) && k.compromised.IsZero() {
+			at.retires, at.expires = k.retires, k.expires
+		}
+	}
+	for _, k := range o.keys {
+		if k.compromised.IsZero() {
+			continue
+		}
+		if err := out.compromise(k.id.String(), now); err != nil {
+			return nil, err
+		}
+	}
+	for _, alg := range out.algorithms() {
+		if err := out.supply(alg, now); err != nil {
+			return nil, err
+		}
+	}
+	out.erase(now)
+	if !out.equal(d) {
+		out.revision++
+	}
+	return out, nil
+}
+
 // algorithms returns those that the ring has keys for.
 func (d *document) algorithms() (list []codec.Algorithm) {
 	for i := range d.keys {

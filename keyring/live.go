@@ -84,13 +84,27 @@ func save(ctx context.Context, s Source, doc *document, was string) (string, err
 // adopt takes what the source says. The caller holds l.mu.
 func (l *live) adopt(doc *document, version string, now time.Time) {
 	l.doc, l.version = doc, version
+	l.remember(doc)
+	l.refresh(now)
+}
+
+// remember notes which keys are compromised. Once dead for this node, always dead:
+// also if the source loses that. The caller holds l.mu.
+func (l *live) remember(doc *document) {
 	for i := range doc.keys {
-		// Once dead for this node, always dead: also if the source loses that.
 		if k := &doc.keys[i]; !k.compromised.IsZero() {
 			l.refused[k.id.String()] = k.compromised
 		}
 	}
-	l.refresh(now)
+}
+
+// refuseDead refuses what a document says is compromised, though nothing else of
+// it is believed yet.
+func (l *live) refuseDead(doc *document) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remember(doc)
+	l.refresh(l.cfg.Now())
 }
 
 // take waits for the right to speak with the source.
@@ -144,23 +158,27 @@ func (l *live) read(ctx context.Context) error {
 		return nil
 	}
 	doc, err := parse(text)
+	now := l.cfg.Now()
 	switch {
 	case err != nil:
 		return err
 	case doc.id != mine.id:
 		return fmt.Errorf("keyring: the source now holds another ring, %s", doc.id)
-	case doc.revision < mine.revision:
+	case !doc.continues(mine, now):
 		// The source has lost what was acknowledged, in a failover, or somebody
 		// put an old ring back: keys that are in use would be unknown to whoever
-		// starts now, and dead ones would live.
-		doc = mine
-		if version, err = save(ctx, l.cfg.Source, mine, version); err != nil {
+		// starts now, and dead ones would live. Others may have changed it since.
+		l.refuseDead(doc)
+		if doc, err = mine.reconcile(doc, stamp(now)); err != nil {
+			return err
+		}
+		if version, err = save(ctx, l.cfg.Source, doc, version); err != nil {
 			return err
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.adopt(doc, version, l.cfg.Now())
+	l.adopt(doc, version, now)
 	return nil
 }
 

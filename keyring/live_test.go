@@ -487,23 +487,13 @@ func TestGoesBack(t *testing.T) {
 	}
 	poll(t, r)
 	want := marshal(t, r)
-	put := func(text []byte) {
-		t.Helper()
-		_, version, err := src.Load(t.Context())
-		if err == nil {
-			_, err = src.Save(t.Context(), text, version)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(old)
+	put(t, src, old)
 	poll(t, r)
 	if got, _, err := src.Load(t.Context()); err != nil || string(got) != want {
 		t.Errorf("the source was not brought forward: %v\n%s", err, got)
 	}
 	// As new as ours, but of another history.
-	put(bytes.Replace(old, []byte(`"revision": 1`), []byte(`"revision": 9`), 1))
+	put(t, src, bytes.Replace(old, []byte(`"revision": 1`), []byte(`"revision": 9`), 1))
 	poll(t, r)
 	if v, _ := signs(r, first); v || states(r, codec.HS256)[first] != keyring.Compromised {
 		t.Error("a dead key came back to life")
@@ -514,12 +504,84 @@ func TestGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := r.ID()
-	put([]byte(marshal(t, other)))
+	put(t, src, []byte(marshal(t, other)))
 	if err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), other.ID()) {
 		t.Errorf("another ring: %v", err)
 	}
 	if r.ID() != id || r.Err() == nil {
 		t.Error("the ring is another one, or all is well")
+	}
+}
+
+// TestHistoriesMeet: an old ring was put back and changed by somebody who knew no
+// other, before a node that knows better has looked. Nothing that either has
+// acknowledged is lost, whichever revision is the higher: dead keys stay dead, also
+// for whoever starts now, and keys in use go on.
+func TestHistoriesMeet(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, after int }{
+		"the source is behind":  {before: 3, after: 1},
+		"both are as new":       {before: 2, after: 2},
+		"the source is ahead":   {before: 1, after: 3},
+		"nothing happened here": {before: 0, after: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clk := newClock()
+			src := storeSource(t, clk.Now)
+			cfg := keyring.Config{Source: src, Now: clk.Now}
+			node := open(t, cfg)
+			old, _, err := src.Load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			kill := func(r *keyring.Ring, alg codec.Algorithm) string {
+				t.Helper()
+				id := only(t, r, alg, keyring.Active).ID
+				if err := r.Compromise(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				return id
+			}
+			var dead []string
+			for range c.before {
+				dead = append(dead, kill(node, codec.HS256))
+			}
+			inUse := only(t, node, codec.HS256, keyring.Active).ID
+			put(t, src, old)
+			other := open(t, cfg)
+			for range c.after {
+				dead = append(dead, kill(other, keyring.Root))
+			}
+			poll(t, node, other, node)
+			for who, r := range map[string]*keyring.Ring{"the node": node, "the other": other, "one that starts now": open(t, cfg)} {
+				for _, id := range dead {
+					if v, _ := signs(r, id); v {
+						t.Errorf("%s accepts the dead key %s", who, id)
+					}
+				}
+				if v, _ := signs(r, inUse); !v {
+					t.Errorf("%s does not know the key in use", who)
+				}
+				only(t, r, codec.HS256, keyring.Active)
+				only(t, r, keyring.Root, keyring.Active)
+			}
+			if a, b := marshal(t, node), marshal(t, other); a != b {
+				t.Errorf("the nodes do not agree:\n%s\n%s", a, b)
+			}
+		})
+	}
+}
+
+// put puts a text into a source, whatever is there.
+func put(t *testing.T, src keyring.Source, text []byte) {
+	t.Helper()
+	_, version, err := src.Load(t.Context())
+	if err == nil {
+		_, err = src.Save(t.Context(), text, version)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -139,10 +139,10 @@ func (r *Ring) update(ctx context.Context, c change) error {
 	}
 	defer release()
 	for range updateAttempts {
-		if err := l.reload(ctx); err != nil {
-			return err
+		err := l.reload(ctx)
+		if err == nil {
+			err = l.swap(ctx, c)
 		}
-		err := l.swap(ctx, c)
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
