@@ -35,18 +35,28 @@ func cutOffKey(scope store.Scope, tenant, subject string) string {
 // fits its 64 KiB.
 const maxCutOffs = 64
 
-// openCutOff notes a wide entry in the store.
-func (m *Manager) openCutOff(ctx context.Context, e *store.Entry) error {
+// openCutOff notes a wide entry in the store, and reports whether it did: not if
+// too many are under way. An entry that ends no more than this one does goes.
+func (m *Manager) openCutOff(ctx context.Context, e *store.Entry) (noted bool, err error) {
 	if m.items == nil {
-		return nil
+		return false, nil
 	}
-	return m.changeCutOffs(ctx, e, func(list []store.Entry) ([]store.Entry, error) {
-		list = slices.DeleteFunc(list, func(old store.Entry) bool { return old.Until.Before(m.clock.now()) })
-		if len(list) >= maxCutOffs {
-			return nil, fmt.Errorf("%w: %d wide endings are under way", ErrUnavailable, len(list))
+	err = m.changeCutOffs(ctx, e, func(list []store.Entry) ([]store.Entry, error) {
+		now := m.clock.now()
+		list = slices.DeleteFunc(list, func(old store.Entry) bool { return old.Until.Before(now) || includes(e, &old) })
+		if noted = len(list) < maxCutOffs; noted {
+			list = append(list, *e)
 		}
-		return append(list, *e), nil
+		return list, nil
 	})
+	return noted && err == nil, err
+}
+
+// includes reports whether a wide entry ends all that another does.
+func includes(e, o *store.Entry) bool {
+	return e.Scope == o.Scope && e.Target == o.Target && e.Tenant == o.Tenant &&
+		(e.Except == store.ID{} || e.Except == o.Except) &&
+		!e.From.After(o.From) && !e.Before.Before(o.Before)
 }
 
 // closeCutOff removes it again.

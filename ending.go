@@ -137,17 +137,21 @@ func (m *Manager) EndSelected(ctx context.Context, req EndSelectedRequest) (*End
 	if err := req.check(); err != nil {
 		return nil, err
 	}
+	if p := m.profiles[req.Profile]; p != nil && p.Recordless && !req.wide() {
+		return nil, fmt.Errorf("%w: the sessions of profile %q have no records to choose from: end all of them, or those of a subject in all profiles", ErrRequest, req.Profile)
+	}
 	before, err := m.cutOffTime(ctx, &req.Selection)
 	if err != nil {
 		return nil, err
 	}
 	e := m.newEntry(&req, before)
 	w := &wideEnding{m: m, req: req, entry: e, report: &Ending{done: make(chan struct{})}}
-	if err := w.announce(ctx); err != nil {
+	everywhere, err := w.announce(ctx)
+	if err != nil {
 		return nil, err
 	}
 	m.background.Go(func() { w.run(m.running) })
-	if !req.wide() || m.waitsForRecords() {
+	if !everywhere {
 		if _, err := w.report.Wait(ctx); err != nil {
 			return nil, err
 		}
@@ -251,7 +255,7 @@ func (m *Manager) cutOffTime(ctx context.Context, sel *Selection) (time.Time, er
 // waitsForRecords reports whether an ending that the log can say in one entry is
 // in effect only when the records say so. What it cannot say never is before.
 func (m *Manager) waitsForRecords() bool {
-	if m.revoked == nil || m.items == nil {
+	if m.revoked == nil {
 		return true
 	}
 	for _, p := range m.profiles {
@@ -313,15 +317,20 @@ type wideEnding struct {
 	report *Ending
 }
 
-// announce puts a wide ending into effect before any record says so.
-func (w *wideEnding) announce(ctx context.Context) error {
+// announce puts an ending into effect before any record says so, and reports whether
+// it is so everywhere. The log is told first: whoever takes up an ending finds it
+// there, so that no item is left behind that nobody removes.
+func (w *wideEnding) announce(ctx context.Context) (everywhere bool, _ error) {
 	if !w.req.wide() {
-		return w.announceEach(ctx)
+		return false, w.announceEach(ctx)
 	}
-	if err := w.m.openCutOff(ctx, &w.entry); err != nil || w.m.revoked == nil {
-		return err
+	if w.m.revoked != nil {
+		if err := w.m.revoked.announce(ctx, w.entry); err != nil {
+			return false, err
+		}
 	}
-	return w.m.revoked.announce(ctx, w.entry)
+	noted, err := w.m.openCutOff(ctx, &w.entry)
+	return noted && !w.m.waitsForRecords(), err
 }
 
 // announceEach appends an entry for each session of a selection that no single

@@ -26,9 +26,12 @@ type node struct {
 	*memstore.Store
 	cut     atomic.Bool // the log says nothing and fails nothing
 	failing atomic.Bool // Update fails
+	mute    atomic.Bool // Append fails
+	hanging atomic.Bool // Get waits for its context
 	slow    atomic.Bool // Get takes a second
 	gets    atomic.Int64
 	appends atomic.Int64
+	touches atomic.Int64
 	skew    time.Duration // of the node's clock
 }
 
@@ -41,6 +44,10 @@ func (n *node) Update(ctx context.Context, r store.Record, was store.Version) er
 
 func (n *node) Get(ctx context.Context, id store.ID) (store.Record, error) {
 	n.gets.Add(1)
+	if n.hanging.Load() {
+		<-ctx.Done()
+		return store.Record{}, ctx.Err()
+	}
 	if n.slow.Load() {
 		time.Sleep(time.Second)
 	}
@@ -49,7 +56,15 @@ func (n *node) Get(ctx context.Context, id store.ID) (store.Record, error) {
 
 func (n *node) Append(ctx context.Context, entries ...store.Entry) error {
 	n.appends.Add(1)
+	if n.mute.Load() {
+		return errors.New("disk full")
+	}
 	return n.Store.Append(ctx, entries...)
+}
+
+func (n *node) Touch(ctx context.Context, batch []store.Touch) error {
+	n.touches.Add(int64(len(batch)))
+	return n.Store.Touch(ctx, batch)
 }
 
 // Follow swallows what comes while the log is cut, and then ends, so that the
