@@ -128,19 +128,28 @@ func TestReissueOfWhatIsNoLiveSession(t *testing.T) {
 	})
 }
 
-// Where a profile looks at early refreshes, a reissued token counts.
-func TestReissueMovesWhatIsEarly(t *testing.T) {
+// A client whose reissued token was lost on the way refreshes when its own is due:
+// what it never got makes nothing early, nor does a token that came without a new
+// refresh token.
+func TestLostTokenMakesNothingEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, func(c *remuda.Config) { c.Profiles[1].Rotation.Early = remuda.EarlyRefuse })
 		g := startKnown(t, m)
-		time.Sleep(9*time.Minute + 15*time.Second)
+		time.Sleep(30 * time.Second)
+		if again, err := known(t.Context(), m, g.Refresh.Reveal(), ""); err != nil || again.Refresh.Reveal() != "" {
+			t.Fatalf("within the floor: %v", err)
+		}
+		time.Sleep(8 * time.Minute)
 		if _, err := reissue(t, m, &g.Session); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Minute)
 		if _, err := known(t.Context(), m, g.Refresh.Reveal(), ""); !errors.Is(err, remuda.ErrRefreshTooEarly) {
-			t.Errorf("%v", err)
+			t.Errorf("before it is due: %v", err)
+		}
+		time.Sleep(90 * time.Second)
+		if _, err := known(t.Context(), m, g.Refresh.Reveal(), ""); err != nil {
+			t.Errorf("when it is due: %v", err)
 		}
 	})
 }

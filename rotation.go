@@ -79,7 +79,9 @@ type state struct {
 	Recovered bool  // Gen was handed out again late, unused
 	Streak    uint8 // for how many generations in a row that was so
 
-	AccessExpires time.Time // of the newest access token
+	// AccessExpires is when the access token expires that came with Gen. Others of
+	// the same generation do not move it: their answer may have been lost.
+	AccessExpires time.Time
 	Expires       time.Time // the absolute deadline
 	IdleExpires   time.Time // never later than Expires
 	LastSeen      time.Time
@@ -204,9 +206,6 @@ func decideNewest(s state, d decision, p presentation, now time.Time, pol policy
 		d.verdict = verdictCurrent
 		if !s.GenSeen {
 			s.GenSeen, s.WindowAt, d.write = true, now, true
-		}
-		if pol.Early != EarlyAllow {
-			s.AccessExpires, d.write = pol.access, true
 		}
 		return d, s
 	}

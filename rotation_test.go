@@ -195,7 +195,6 @@ func TestDecideNewest(t *testing.T) {
 	t.Parallel()
 	early := func(e EarlyPolicy) func(*policy) { return func(p *policy) { p.Early = e } }
 	due := 10*time.Minute - 30*time.Second
-	access := func(s *state, _ time.Time, pol policy) { s.AccessExpires = pol.access }
 	seen := func(s *state, now time.Time, _ policy) { s.GenSeen, s.WindowAt = true, now }
 	streak := func(n uint8) func(*state) { return func(s *state) { s.Recovered, s.Streak = true, n } }
 	streakIs := func(n uint8) func(*state, time.Time, policy) {
@@ -225,8 +224,8 @@ func TestDecideNewest(t *testing.T) {
 			after: both(rotated, func(s *state, _ time.Time, _ policy) { s.IdleExpires, s.LastSeen = t0.Add(30*time.Minute), t0 }),
 		},
 		{name: "10: no floor, at once", gen: 5, policy: strict, want: wantRotate, after: rotated},
-		{name: "8: report keeps the access deadline", gen: 5, at: time.Second, policy: early(EarlyReport), want: wantOnly(verdictCurrent), after: access},
-		{name: "8: refuse keeps the access deadline", gen: 5, at: time.Second, policy: early(EarlyRefuse), want: wantOnly(verdictCurrent), after: access},
+		{name: "8: report, the deadline stays", gen: 5, at: time.Second, policy: early(EarlyReport), want: decision{verdict: verdictCurrent}},
+		{name: "8: refuse, the deadline stays", gen: 5, at: time.Second, policy: early(EarlyRefuse), want: decision{verdict: verdictCurrent}},
 		{name: "9: early allowed", gen: 5, at: due - us, policy: early(EarlyAllow), want: wantRotate, after: rotated},
 		{name: "9: early reported", gen: 5, at: due - us, policy: early(EarlyReport), want: isEarly, after: rotated},
 		{name: "9: early refused", gen: 5, at: due - us, policy: early(EarlyRefuse), want: decision{verdict: verdictEarly, after: us}},
