@@ -114,6 +114,7 @@ type userTable struct {
 	names map[string]string
 	loads atomic.Int64
 	slow  chan struct{} // if not nil, loading waits for it
+	takes time.Duration // how long loading takes
 }
 
 var errNoUser = errors.New("no such user")
@@ -127,6 +128,7 @@ func (u *userTable) load(_ context.Context, tenant, subject string) (string, err
 	if slow != nil {
 		<-slow
 	}
+	time.Sleep(u.takes)
 	if !ok {
 		return "", errNoUser
 	}
@@ -243,6 +245,32 @@ func TestUserCacheStampede(t *testing.T) {
 		wg.Wait()
 		if n := u.loads.Load(); n > 5 {
 			t.Errorf("%d loads for one change", n)
+		}
+	})
+}
+
+// TestUserCacheCutOff: with the log cut, a load that takes longer than what may be
+// kept is still one for all who wait for it.
+func TestUserCacheCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := nodes(t, 1)
+		settle()
+		s[0].cut.Store(true)
+		time.Sleep(10 * time.Second)
+		u := &userTable{names: map[string]string{"/alice": "Alice"}, takes: 3 * time.Second}
+		c := newCache(t, m[0], u, 0)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if name, err := c.Get(t.Context(), "", "alice"); name != "Alice" || err != nil {
+					t.Errorf("%q, %v", name, err)
+				}
+			})
+			time.Sleep(20 * time.Millisecond)
+		}
+		wg.Wait()
+		if n := u.loads.Load(); n > 2 {
+			t.Errorf("%d loads", n)
 		}
 	})
 }

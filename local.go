@@ -95,19 +95,20 @@ func (c *UserCache[U]) Close() {
 // are those of Load.
 func (c *UserCache[U]) Get(ctx context.Context, tenant, subject string) (U, error) {
 	owner := store.Owner{Tenant: tenant, Subject: subject}
+	begun := c.m.clock.own()
 	loader := otter.LoaderFunc[store.Owner, cachedUser[U]](func(ctx context.Context, o store.Owner) (cachedUser[U], error) { return c.fetch(ctx, o) })
 	for range userAttempts {
 		got, err := c.users.Get(ctx, owner, loader)
 		if err != nil {
 			return got.user, err
 		}
-		if c.good(owner, &got) {
+		if c.good(owner, &got, begun) {
 			return got.user, nil
 		}
 		// It was loaded before a change, perhaps by somebody who had begun to
 		// load and for whom this request has waited.
 		c.users.ComputeIfPresent(owner, func(kept cachedUser[U]) (cachedUser[U], otter.ComputeOp) {
-			if c.good(owner, &kept) {
+			if c.good(owner, &kept, begun) {
 				return kept, otter.CancelOp // somebody has loaded it anew
 			}
 			return kept, otter.InvalidateOp
@@ -130,11 +131,13 @@ func (c *UserCache[U]) fetch(ctx context.Context, o store.Owner) (cachedUser[U],
 	return got, err
 }
 
-// good reports whether what was loaded may be used now.
-func (c *UserCache[U]) good(o store.Owner, got *cachedUser[U]) bool {
+// good reports whether what was loaded may be used by a request that began at an
+// instant. While the log is not heard it must be young; loaded since then is as
+// young as can be, however long that took.
+func (c *UserCache[U]) good(o store.Owner, got *cachedUser[U], begun time.Time) bool {
 	now := c.m.clock.own()
 	age := max(now.Sub(got.loaded), now.Round(0).Sub(got.loaded.Round(0)))
-	if v := c.m.revoked; v != nil && age > v.staleness && !v.horizon.Fresh(now) {
+	if v := c.m.revoked; v != nil && age > v.staleness && got.loaded.Before(begun) && !v.horizon.Fresh(now) {
 		return false
 	}
 	return age <= c.maxAge && got.epoch == c.epoch(o).Load() && got.all == c.all.Load()

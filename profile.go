@@ -199,7 +199,10 @@ type Profile struct {
 	Access time.Duration
 	Jitter float64 // 0 to 0.5
 
-	Idle     time.Duration // a session ends when it has not been used for so long
+	// Idle is after how long without use a session ends. A use reaches the store
+	// within a quarter of it, or a minute, and half a second; until then another
+	// node may not know of it.
+	Idle     time.Duration
 	Absolute time.Duration // a session ends so long after login, whatever happens; at most 3,650 days
 
 	// The same for a login with remember-me. Both zero: not offered.

@@ -14,6 +14,8 @@ const (
 	firstSight = 500 * time.Millisecond
 	// activityEvery is how often later activity of a session is written.
 	activityEvery = time.Minute
+	// shortIdle is below which idle timeout it is written sooner.
+	shortIdle = 4 * activityEvery
 	// touchBatch is how many touches go into one store call.
 	touchBatch = 256
 	// touchTimeout bounds one store call.
@@ -46,6 +48,7 @@ type note struct {
 	at      time.Time
 	idle    time.Time // the idle deadline earned; zero if no use counts as activity
 	pending bool      // not written yet
+	queued  bool      // among the urgent
 	written time.Time // when it was last written
 }
 
@@ -70,9 +73,13 @@ func (t *toucher) note(id SessionID, gen uint32, at, idle time.Time) {
 	sh.mu.Lock()
 	n := sh.notes[id]
 	first := gen > n.gen
+	n.gen = max(n.gen, gen)
+	// Where a session is soon idle its activity does not wait for its turn.
+	life := idle.Sub(at)
+	soon := first || !idle.IsZero() && life < shortIdle && at.Sub(n.written) >= life/4
 	n.at = later(n.at, at)
-	if first {
-		n.gen = gen
+	if soon && !n.queued {
+		n.queued = true
 		sh.urgent = append(sh.urgent, id)
 	}
 	if idle.After(n.idle) {
@@ -81,7 +88,7 @@ func (t *toucher) note(id SessionID, gen uint32, at, idle time.Time) {
 	n.pending = n.pending || first || !idle.IsZero()
 	sh.notes[id] = n
 	sh.mu.Unlock()
-	if first {
+	if soon {
 		t.wake()
 	}
 }
@@ -171,7 +178,7 @@ func (sh *touchShard) take(ids []SessionID, now time.Time) []store.Touch {
 			continue
 		}
 		batch = append(batch, store.Touch{ID: id, Gen: n.gen, At: n.at, IdleExpires: n.idle, Version: newVersion()})
-		n.pending, n.idle, n.written = false, time.Time{}, now
+		n.pending, n.queued, n.idle, n.written = false, false, time.Time{}, now
 		sh.notes[id] = n
 	}
 	return batch
@@ -197,7 +204,7 @@ func (sh *touchShard) putBack(batch []store.Touch) {
 	defer sh.mu.Unlock()
 	for _, touch := range batch {
 		n := sh.notes[touch.ID]
-		n.pending = true
+		n.pending, n.queued = true, true
 		n.gen = max(n.gen, touch.Gen)
 		n.at = later(n.at, touch.At)
 		n.idle = later(n.idle, touch.IdleExpires)
