@@ -47,6 +47,7 @@ type binding struct {
 	session Session // a copy
 	cancel  context.CancelCauseFunc
 	due     atomic.Int64 // when its deadlines are to be looked at, in Unix microseconds
+	missed  atomic.Bool  // the log was not heard: what it said may be gone when it is
 }
 
 // Bind returns a context that ends when the session does, for what outlives a
@@ -233,10 +234,16 @@ func (m *Manager) review(ctx context.Context, b *binding, first bool) error {
 		switch {
 		case m.revoked.horizon.Revoked(&t):
 			return &EndedError{Reason: EndRevoked}
-		case fresh || b.p.Outage == OutageServe:
+		case fresh:
+			ask = ask || b.missed.Swap(false)
+		case b.p.Outage == OutageServe:
+			b.missed.Store(true)
 		case b.p.Outage == OutageDeny:
 			return ErrUnavailable
 		default:
+			if err := m.renewKeys(ctx); err != nil {
+				return err
+			}
 			if err := m.cutOff(ctx, &t, now); err != nil {
 				return err
 			}

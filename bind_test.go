@@ -188,6 +188,13 @@ func TestBindStop(t *testing.T) {
 // store of its own, and the id of the active key of an algorithm.
 func keyed(t *testing.T, at store.Items, alg codec.Algorithm, profiles ...remuda.Profile) ([]*remuda.Manager, []*keyring.Ring, string) {
 	t.Helper()
+	m, _, rings, key := keyedNodes(t, at, alg, profiles...)
+	return m, rings, key
+}
+
+// keyedNodes returns their stores too.
+func keyedNodes(t *testing.T, at store.Items, alg codec.Algorithm, profiles ...remuda.Profile) ([]*remuda.Manager, []*node, []*keyring.Ring, string) {
+	t.Helper()
 	master, err := keyring.NewMaster()
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +204,7 @@ func keyed(t *testing.T, at store.Items, alg codec.Algorithm, profiles ...remuda
 		t.Fatal(err)
 	}
 	var rings []*keyring.Ring
-	m, _ := nodes(t, 2, func(_ int, cfg *remuda.Config) {
+	m, s := nodes(t, 2, func(_ int, cfg *remuda.Config) {
 		ring, err := keyring.Open(t.Context(), keyring.Config{Source: source, Create: true})
 		if err != nil {
 			t.Fatal(err)
@@ -208,11 +215,11 @@ func keyed(t *testing.T, at store.Items, alg codec.Algorithm, profiles ...remuda
 	reload(t, rings)
 	for _, key := range rings[0].List() {
 		if key.Algorithm == alg && key.State == keyring.Active {
-			return m, rings, key.ID
+			return m, s, rings, key.ID
 		}
 	}
 	t.Fatalf("no key for %s", alg)
-	return nil, nil, ""
+	return nil, nil, nil, ""
 }
 
 // reload does what a running ring does now and then.

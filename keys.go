@@ -63,6 +63,27 @@ func (m *Manager) CompromiseKey(ctx context.Context, id string) error {
 	}))
 }
 
+// renewKeys reads the ring's source, unless that was done a moment ago. It is for a
+// node that does not hear the log, which would say that a key is compromised.
+func (m *Manager) renewKeys(ctx context.Context) error {
+	if err := m.ring.Renew(ctx, m.revoked.staleness); err != nil {
+		return fmt.Errorf("%w: the key ring: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// checkKey reports, on such a node, whether a token that was good by the keys as
+// they were is so by those that are: [ErrTokenInvalid] if not.
+func (m *Manager) checkKey(ctx context.Context, key string) error {
+	if err := m.renewKeys(ctx); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(m.ring.KeySet().Keys, func(k codec.Key) bool { return k.ID == key }) {
+		return ErrTokenInvalid
+	}
+	return nil
+}
+
 // hearKey refuses a key that the log says is compromised, before the ring's source
 // has been read again.
 func (m *Manager) hearKey(e *store.Entry) {

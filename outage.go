@@ -42,17 +42,17 @@ func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string,
 	if outage == 0 {
 		outage = p.Outage
 	}
-	return m.degraded(ctx, p, s, &t, outage, now)
+	return m.degraded(ctx, p, s, &t, outage)
 }
 
 // degraded decides while the log is cut.
-func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revocation.Token, outage OutagePolicy, now time.Time) (*store.Record, error) {
+func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revocation.Token, outage OutagePolicy) (*store.Record, error) {
 	switch {
 	case outage == OutageServe:
 		m.counters.count(DecisionServed, s.ID)
 		return nil, nil
 	case outage == OutageCheck && !p.Recordless:
-		row, err := m.lookups.get(ctx, p, s, t, now)
+		row, err := m.lookups.get(ctx, p, s, t)
 		if err == nil {
 			m.counters.count(DecisionChecked, s.ID)
 		}
@@ -106,8 +106,14 @@ func newLookups(m *Manager) *lookups {
 func (l *lookups) close() { l.ended.StopAllGoroutines() }
 
 // get returns the record of a session that lives, and that no wide ending covers
-// whose tombstones are still being written.
-func (l *lookups) get(ctx context.Context, p *profile, s *Session, t *revocation.Token, now time.Time) (*store.Record, error) {
+// whose tombstones are still being written. The key that made the token lives too:
+// that is asked for each, since a session may have tokens by several.
+func (l *lookups) get(ctx context.Context, p *profile, s *Session, t *revocation.Token) (*store.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	if err := l.m.checkKey(ctx, t.Key); err != nil {
+		return nil, err
+	}
 	if err, ok := l.ended.GetIfPresent(s.ID); ok {
 		return nil, err
 	}
@@ -117,7 +123,7 @@ func (l *lookups) get(ctx context.Context, p *profile, s *Session, t *revocation
 		f = &look{done: make(chan struct{})}
 		l.looks[s.ID] = f
 		// It goes on when the request that began it is gone: others wait for it.
-		go l.look(context.WithoutCancel(ctx), f, p, s, *t, now)
+		go l.look(context.WithoutCancel(ctx), f, p, s, *t)
 	}
 	l.mu.Unlock()
 	select {
@@ -128,21 +134,20 @@ func (l *lookups) get(ctx context.Context, p *profile, s *Session, t *revocation
 	}
 }
 
-func (l *lookups) look(ctx context.Context, f *look, p *profile, s *Session, t revocation.Token, now time.Time) {
-	l.slots <- struct{}{}
-	defer func() { <-l.slots }()
+func (l *lookups) look(ctx context.Context, f *look, p *profile, s *Session, t revocation.Token) {
+	defer close(f.done)
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	leave, err := l.turns.enter(ctx, s.ID)
+	leave, err := l.enter(ctx, s.ID)
 	l.mu.Lock()
 	delete(l.looks, s.ID) // who comes from here on waits for the next look
 	l.mu.Unlock()
 	if err != nil {
 		f.err = err
-		close(f.done)
 		return
 	}
 	defer leave()
+	now := l.m.clock.now()
 	f.row, f.err = l.m.live(ctx, p, s, now)
 	if f.err == nil {
 		f.err = l.m.cutOff(ctx, &t, now)
@@ -150,5 +155,19 @@ func (l *lookups) look(ctx context.Context, f *look, p *profile, s *Session, t r
 	if f.err != nil && !errors.Is(f.err, ErrUnavailable) {
 		_, _ = l.ended.Set(s.ID, f.err) // what was there is of no interest
 	}
-	close(f.done)
+}
+
+// enter waits for one of the places, and for the session's turn.
+func (l *lookups) enter(ctx context.Context, id SessionID) (leave func(), err error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, unavailable(ctx.Err())
+	}
+	done, err := l.turns.enter(ctx, id)
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return func() { done(); <-l.slots }, nil
 }

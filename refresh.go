@@ -27,6 +27,11 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	if n := len(req.RetryKey); n > 0 && n < minRetryKey || n > maxRetryKey {
 		return Grant{}, ErrRequest
 	}
+	if m.revoked != nil && !m.revoked.horizon.Fresh(m.clock.own()) {
+		if err := m.renewKeys(ctx); err != nil {
+			return Grant{}, err
+		}
+	}
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
 	byAccess, err := m.verifyExchange(c, req.Token, req.Transport, m.clock.now())

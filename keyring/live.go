@@ -132,6 +132,25 @@ func (r *Ring) Reload(ctx context.Context) error {
 	return l.reload(ctx)
 }
 
+// Renew reads the source as [Ring.Reload] does, unless it has been read within the
+// last maxAge. Of many callers at once one reads.
+func (r *Ring) Renew(ctx context.Context, maxAge time.Duration) error {
+	l := r.live
+	young := func() bool { return r.Staleness(l.cfg.Now()) <= maxAge }
+	if young() {
+		return nil
+	}
+	release, err := l.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if young() {
+		return nil // somebody has read it meanwhile
+	}
+	return l.reload(ctx)
+}
+
 // reload reads the source. The caller has the turn.
 func (l *live) reload(ctx context.Context) error {
 	at := l.cfg.Now()
