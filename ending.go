@@ -445,8 +445,8 @@ func (u *unsettled) note(e *store.Entry) {
 	}
 }
 
-// old returns those that began before an instant, and forgets what no longer
-// matters.
+// old returns those that began before an instant, and forgets what has expired by
+// now.
 func (u *unsettled) old(before, now time.Time) []store.Entry {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -468,7 +468,7 @@ func (m *Manager) resume(ctx context.Context) error {
 		return nil
 	}
 	now := m.clock.now()
-	for _, e := range m.revoked.wide.old(now.Add(-resumeAfter), now) {
+	for _, e := range m.revoked.wide.old(now.Add(-resumeAfter), m.revoked.horizon.Believed()) {
 		w := &wideEnding{m: m, entry: e, report: &Ending{}, req: EndSelectedRequest{
 			Selection: selectionOf(&e), Reason: EndReason(e.Reason),
 		}}

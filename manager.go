@@ -239,8 +239,10 @@ func (m *Manager) Sweep(ctx context.Context, retention time.Duration) (int, erro
 	}
 	now := m.clock.now()
 	if m.revoked != nil {
-		// What a node with a slow clock still holds it may hold from the log.
-		if _, err := inBatches(func(n int) (int, error) { return m.revoked.log.Truncate(ctx, now.Add(-m.leeway), n) }); err != nil {
+		// What a node with a slow clock still holds it may hold from the log. A clock
+		// that has leapt ahead empties nobody's.
+		before := earlier(now, m.revoked.horizon.Believed()).Add(-m.leeway)
+		if _, err := inBatches(func(n int) (int, error) { return m.revoked.log.Truncate(ctx, before, n) }); err != nil {
 			return 0, err
 		}
 	}

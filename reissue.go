@@ -62,6 +62,9 @@ func (m *Manager) Reissue(ctx context.Context, req ReissueRequest) (Grant, error
 		if err != nil {
 			return false, err
 		}
+		if p.Rotation.ByAccess {
+			r.AccessExpires, write = expires, true
+		}
 		g, err = m.grant(p, r, now, expires, false)
 		return write, err
 	})

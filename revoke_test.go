@@ -296,6 +296,37 @@ func TestCrashBeforeTombstone(t *testing.T) {
 	})
 }
 
+// TestSweepWithAClockAhead lets a node whose clock is two hours ahead, and whose store
+// has none, sweep the log that all share: nothing falls off it.
+func TestSweepWithAClockAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := nodes(t, 2, func(i int, cfg *remuda.Config) {
+			if i == 1 {
+				s := cfg.Store.(*node)
+				s.skew = 2 * time.Hour
+				cfg.Store = struct {
+					store.Store
+					store.Log
+				}{s, s}
+			}
+		})
+		g := start(t, m[0], "api")
+		if err := m[0].End(t.Context(), remuda.EndRequest{Session: g.Session.ID}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // the entry is settled, and lasts as long as tokens do
+		if _, err := m[1].Sweep(t.Context(), 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		for b, err := range s[0].Store.Follow(t.Context(), "", time.Now) {
+			if err != nil || len(b.Entries) == 0 {
+				t.Errorf("in the log: %v, %v", b.Entries, err)
+			}
+			break
+		}
+	})
+}
+
 // TestEntriesFallOff: what was ended needs an entry only for as long as tokens
 // live.
 func TestEntriesFallOff(t *testing.T) {

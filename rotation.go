@@ -80,7 +80,8 @@ type state struct {
 	Streak    uint8 // for how many generations in a row that was so
 
 	// AccessExpires is when the access token expires that came with Gen. Others of
-	// the same generation do not move it: their answer may have been lost.
+	// the same generation do not move it, since their answer may have been lost,
+	// unless each of them could refresh.
 	AccessExpires time.Time
 	Expires       time.Time // the absolute deadline
 	IdleExpires   time.Time // never later than Expires
@@ -206,6 +207,11 @@ func decideNewest(s state, d decision, p presentation, now time.Time, pol policy
 		d.verdict = verdictCurrent
 		if !s.GenSeen {
 			s.GenSeen, s.WindowAt, d.write = true, now, true
+		}
+		if p.byAccess {
+			// What this answer carries is what refreshes, and may come late: the
+			// next generation waits until it is of no use.
+			s.AccessExpires, d.write = pol.access, true
 		}
 		return d, s
 	}

@@ -226,6 +226,10 @@ func TestDecideNewest(t *testing.T) {
 		{name: "10: no floor, at once", gen: 5, policy: strict, want: wantRotate, after: rotated},
 		{name: "8: report, the deadline stays", gen: 5, at: time.Second, policy: early(EarlyReport), want: decision{verdict: verdictCurrent}},
 		{name: "8: refuse, the deadline stays", gen: 5, at: time.Second, policy: early(EarlyRefuse), want: decision{verdict: verdictCurrent}},
+		{
+			name: "8: by access, the deadline moves", gen: 5, at: time.Second, shown: func(p *presentation) { p.byAccess = true }, policy: early(EarlyRefuse),
+			want: wantOnly(verdictCurrent), after: func(s *state, _ time.Time, pol policy) { s.AccessExpires = pol.access },
+		},
 		{name: "9: early allowed", gen: 5, at: due - us, policy: early(EarlyAllow), want: wantRotate, after: rotated},
 		{name: "9: early reported", gen: 5, at: due - us, policy: early(EarlyReport), want: isEarly, after: rotated},
 		{name: "9: early refused", gen: 5, at: due - us, policy: early(EarlyRefuse), want: decision{verdict: verdictEarly, after: us}},

@@ -58,6 +58,9 @@ func (h *Horizon) follow(ctx context.Context) (progress bool, _ error) {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}
+			if errors.Is(err, store.ErrCursor) {
+				h.startOver()
+			}
 			return progress, err
 		}
 		silence.Stop() // what is done here is no silence of the log
@@ -66,6 +69,14 @@ func (h *Horizon) follow(ctx context.Context) (progress bool, _ error) {
 		silence.Reset(maxSilence)
 	}
 	return progress, errEnded
+}
+
+// startOver reads the log from its beginning: it has gone back, to an older copy of
+// itself. What is held stays, so that what has ended stays so.
+func (h *Horizon) startOver() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = ""
 }
 
 // take puts a batch into effect, then moves the cursor, then the mark: what the

@@ -1,8 +1,10 @@
 package revocation_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"sync"
@@ -243,9 +245,9 @@ func TestRunSweeps(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *storetest.CutLog, h *revocation.Horizon, _ *errorsOf) {
 		e := ended(1)
-		e.Until = time.Now().Add(time.Minute)
+		e.Until = time.Now().Add(15 * time.Minute)
 		appendTo(t, l, e)
-		time.Sleep(time.Minute)
+		time.Sleep(15 * time.Minute)
 		if h.Stats().Sessions != 1 {
 			t.Error("gone before its end")
 		}
@@ -442,4 +444,79 @@ func probe(h *revocation.Horizon, k, added uint64) error {
 		return errors.New("dead without an entry")
 	}
 	return nil
+}
+
+// TestClockAheadAtStart starts a node whose clock is an hour ahead, and is set right
+// two minutes later.
+func TestClockAheadAtStart(t *testing.T) {
+	t.Parallel()
+	c, own := newClock(), newClock()
+	e := session(idOf(1, 1), c.Now().Add(time.Hour))
+	c.Advance(2 * time.Hour)
+	h := revocation.New(revocation.Config{Log: memstore.New(), Now: own.Now, StoreTime: c.Now})
+	look := func(minutes int) {
+		for range minutes {
+			c.Advance(time.Minute)
+			own.Advance(time.Minute)
+			h.Sweep()
+		}
+	}
+	h.Add(e)
+	look(2)
+	if !h.Revoked(tokenOf(e.ID)) || !h.Believed().IsZero() {
+		t.Error("a clock is believed at sight")
+	}
+	c.Advance(-2 * time.Hour)
+	h.Sweep()
+	if !h.Revoked(tokenOf(e.ID)) || h.Believed().After(c.Now()) {
+		t.Errorf("believed until %v, at %v", h.Believed(), c.Now())
+	}
+	look(50)
+	if !h.Revoked(tokenOf(e.ID)) {
+		t.Error("gone before its end")
+	}
+	if look(20); h.Revoked(tokenOf(e.ID)) {
+		t.Error("held long after its end")
+	}
+}
+
+// turned is a log that can be put in another's place.
+type turned struct {
+	store.Log
+	mu sync.Mutex
+}
+
+func (l *turned) Follow(ctx context.Context, after store.Cursor, now func() time.Time) iter.Seq2[store.Batch, error] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Log.Follow(ctx, after, now)
+}
+
+// TestLogGoesBack puts an older copy of a log in its place while it is followed.
+// What the node knew it goes on to know, and it hears what comes.
+func TestLogGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, copied := memstore.New(), memstore.New()
+		appendTo(t, first, ended(1), ended(2), ended(3))
+		appendTo(t, copied, ended(1))
+		l := &turned{Log: first}
+		h := start(t, config(l))
+		l.mu.Lock()
+		l.Log = copied
+		l.mu.Unlock()
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		appendTo(t, copied, ended(4))
+		time.Sleep(revocation.LastWait)
+		for i := range uint64(4) {
+			if !h.Revoked(tokenOf(ended(i + 1).ID)) {
+				t.Errorf("entry %d is not in effect", i+1)
+			}
+		}
+		if !h.Fresh(time.Now()) {
+			t.Error("the node does not follow")
+		}
+	})
 }

@@ -103,7 +103,7 @@ func New(cfg Config) *Horizon {
 	h.sessions.init()
 	h.wide.init()
 	h.marks.init(now)
-	h.expiry.init(now, cfg.StoreTime())
+	h.expiry.seen = now
 	h.degraded.last = now
 	return h
 }

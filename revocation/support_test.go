@@ -92,9 +92,15 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// clocked returns a horizon that is not run, by a clock.
+// clocked returns a horizon that is not run, by a clock that it believes: it has
+// looked at it for a quarter of an hour.
 func clocked(c *clock) *revocation.Horizon {
-	return revocation.New(revocation.Config{Log: memstore.New(), Now: c.Now, StoreTime: c.Now})
+	h := revocation.New(revocation.Config{Log: memstore.New(), Now: c.Now, StoreTime: c.Now})
+	for range 15 {
+		c.Advance(time.Minute)
+		h.Sweep()
+	}
+	return h
 }
 
 // filled returns a horizon that holds n sessions of this seed, for an hour.

@@ -43,7 +43,7 @@ func expired(until, now uint32) bool { return until < now && until != forever }
 // expiry is the time by which entries fall off: store time, less the margin. But
 // it does not believe a leap forward until that has lasted: a clock that is an hour
 // ahead for some seconds would empty the set, and when it is right again tokens
-// would be good again that were not.
+// would be good again that were not. To begin with it believes nothing.
 type expiry struct {
 	now   uint32        // Unix seconds; ends before it are past
 	at    time.Time     // store time, as far as it is believed
@@ -51,7 +51,7 @@ type expiry struct {
 	ahead time.Duration // for how long store time has been ahead of that
 }
 
-func (x *expiry) init(now, storeTime time.Time) {
+func (x *expiry) move(now, storeTime time.Time) {
 	x.seen, x.at = now, storeTime
 	x.now = uint32(min(max(storeTime.Add(-margin).Unix(), 0), forever))
 }
@@ -66,7 +66,19 @@ func (x *expiry) advance(now, storeTime time.Time) {
 	} else if x.ahead += elapsed; x.ahead < believed {
 		storeTime = limit
 	}
-	x.init(now, storeTime)
+	x.move(now, storeTime)
+}
+
+// Believed returns store time as far as it is believed: it may lag behind what a
+// clock says that is ahead, or was when it was looked at first. It is zero until a
+// clock has been believed at all, ten minutes after [Horizon.Run] was called.
+func (h *Horizon) Believed() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.expiry.now == 0 {
+		return time.Time{}
+	}
+	return h.expiry.at
 }
 
 // keepSweeping sweeps until ctx ends.

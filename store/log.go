@@ -147,7 +147,9 @@ type Log interface {
 	// An error is yielded once, as the last pair; the follower then calls Follow
 	// again with its last cursor. When ctx ends, its error is yielded. Entries
 	// removed by Truncate meanwhile may be left out. A cursor that this log
-	// cannot have made is an error: to follow from it would leave a gap.
+	// cannot have made is [ErrCursor]: to follow from it would leave a gap. So is
+	// one that lies ahead of a log which has gone back, also if it does so while
+	// it is followed.
 	Follow(ctx context.Context, after Cursor, now func() time.Time) iter.Seq2[Batch, error]
 
 	// Truncate removes at most limit entries whose Until lies before the given

@@ -29,6 +29,9 @@ var (
 	// ErrConflict says that the record or item has another version than the
 	// caller's, or that the record has ended. Nothing was changed.
 	ErrConflict = errors.New("store: version conflict")
+	// ErrCursor says that the log cannot have made the cursor, or no longer has what
+	// it stands for: it is another log, or an older copy of it was put back.
+	ErrCursor = errors.New("store: not a place in this log")
 )
 
 // ID names a session: 128 random bits, never chosen by a client.

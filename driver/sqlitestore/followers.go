@@ -94,11 +94,11 @@ type follower struct {
 	mu      sync.Mutex // held while the connection is used
 	conn    *sql.Conn  // nil once it is closed
 	changes *sql.Stmt
+	newest  *sql.Stmt
 	entries *sql.Stmt
 }
 
-// connect opens the connection. A place ahead of the log is one of another file,
-// or of this one before an older copy was put back.
+// connect opens the connection.
 func (f *follower) connect(ctx context.Context, db *sql.DB) (err error) {
 	if f.conn, err = db.Conn(ctx); err != nil {
 		return err
@@ -108,14 +108,24 @@ func (f *follower) connect(ctx context.Context, db *sql.DB) (err error) {
 			err = errors.Join(err, f.disconnect())
 		}
 	}()
+	err = prepareAll(ctx, f.conn, map[**sql.Stmt]string{&f.changes: changesSQL, &f.newest: newestSQL, &f.entries: followSQL})
+	if err != nil {
+		return err
+	}
+	return f.check(ctx)
+}
+
+// check fails if the place lies ahead of the log: it is one of another file, or of
+// this one before an older copy was put back.
+func (f *follower) check(ctx context.Context) error {
 	var newest int64
-	if err := f.conn.QueryRowContext(ctx, newestSQL).Scan(&newest); err != nil {
+	if err := f.newest.QueryRowContext(ctx).Scan(&newest); err != nil {
 		return err
 	}
 	if f.at > newest {
-		return fmt.Errorf("the cursor %d lies ahead of the log, which ends at %d", f.at, newest)
+		return fmt.Errorf("%w: the cursor %d lies ahead of the log, which ends at %d", store.ErrCursor, f.at, newest)
 	}
-	return prepareAll(ctx, f.conn, map[**sql.Stmt]string{&f.changes: changesSQL, &f.entries: followSQL})
+	return nil
 }
 
 // disconnect closes the connection, once the query that runs is over. Its
@@ -127,7 +137,7 @@ func (f *follower) disconnect() error {
 		return nil
 	}
 	var errs []error
-	for _, stmt := range []*sql.Stmt{f.changes, f.entries} {
+	for _, stmt := range []*sql.Stmt{f.changes, f.newest, f.entries} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -156,6 +166,9 @@ func (f *follower) next(ctx context.Context) ([]store.Entry, error) {
 	}
 	if version == f.seen && !f.more {
 		return nil, nil
+	}
+	if err := f.check(ctx); err != nil {
+		return nil, err
 	}
 	page, err := f.read(ctx)
 	if err != nil {

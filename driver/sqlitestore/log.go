@@ -147,7 +147,7 @@ func parseCursor(c store.Cursor) (int64, error) {
 	}
 	at, err := strconv.ParseInt(string(c), 10, 64)
 	if err != nil || at < 0 || strconv.FormatInt(at, 10) != string(c) {
-		return 0, fmt.Errorf("%q is no cursor", string(c))
+		return 0, fmt.Errorf("%w: %q", store.ErrCursor, string(c))
 	}
 	return at, nil
 }

@@ -3,6 +3,7 @@ package sqlitestore_test
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/remuda-go/remuda/driver/sqlitestore"
 	"github.com/remuda-go/remuda/store"
+
+	"modernc.org/sqlite"
 )
 
 func newEntry() store.Entry {
@@ -127,9 +130,62 @@ func TestCursorOfAnotherLog(t *testing.T) {
 	add(t, s)
 	for cursor, good := range map[store.Cursor]bool{"": true, "0": true, "2": true, "3": false, "01": false, "+1": false, "-1": false} {
 		_, _, err := follow(t.Context(), s, cursor, func([]store.ID) bool { return true })
-		if (err == nil) != good {
+		if (err == nil) != good || err != nil && !errors.Is(err, store.ErrCursor) {
 			t.Errorf("Follow from %q: %v", cursor, err)
 		}
+	}
+}
+
+// TestRestoredInPlace writes an older copy into the file that is followed, as
+// SQLite's own tools do it.
+func TestRestoredInPlace(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := open(t, sqlitestore.Config{Path: path})
+	kept := add(t, s).ID
+	raw := rawDB(t, path)
+	if _, err := raw.ExecContext(t.Context(), "VACUUM INTO ?", path+".copy"); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s)
+	restored := false
+	_, _, err := follow(t.Context(), s, "", func(ids []store.ID) bool {
+		if len(ids) == 2 && !restored {
+			restore(t, raw, path+".copy")
+			restored = true
+		}
+		return len(ids) > 2
+	})
+	if !restored || !errors.Is(err, store.ErrCursor) {
+		t.Fatalf("restored: %v; the follower ends with %v, want %v", restored, err, store.ErrCursor)
+	}
+	after := add(t, s).ID
+	ids, _, err := follow(t.Context(), s, "", func(ids []store.ID) bool { return len(ids) == 2 })
+	if err != nil || !slices.Equal(ids, []store.ID{kept, after}) {
+		t.Errorf("the log then is %v, %v, want what was kept and what came", ids, err)
+	}
+}
+
+// restore copies a database into that of a connection.
+func restore(t *testing.T, db *sql.DB, from string) {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = conn.Raw(func(c any) error {
+		b, err := c.(interface {
+			NewRestore(from string) (*sqlite.Backup, error)
+		}).NewRestore(from)
+		if err != nil {
+			return err
+		}
+		_, err = b.Step(-1)
+		return errors.Join(err, b.Finish())
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

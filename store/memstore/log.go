@@ -3,7 +3,6 @@ package memstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -103,11 +102,11 @@ func (s *Store) start(ctx context.Context, after store.Cursor) (uint64, error) {
 	}
 	at, err := strconv.ParseUint(string(after), 10, 64)
 	if err != nil || strconv.FormatUint(at, 10) != string(after) {
-		return 0, fmt.Errorf("memstore: follow: %q is no cursor", string(after))
+		return 0, fmt.Errorf("memstore: follow: %w: %q", store.ErrCursor, string(after))
 	}
 	err = s.read(ctx, func() error {
 		if at > s.log.last {
-			return errors.New("memstore: follow: the cursor is of another log")
+			return fmt.Errorf("memstore: follow: %w: it ends at %d", store.ErrCursor, s.log.last)
 		}
 		return nil
 	})

@@ -211,6 +211,9 @@ func (s *brokenStore) Follow(ctx context.Context, after store.Cursor, now func()
 			}
 		}
 		at, err := strconv.Atoi(string(after))
+		if err != nil && s.bug != "log does not say what is wrong with a cursor" {
+			err = store.ErrCursor
+		}
 		switch {
 		case after == "", s.bug == "log begins anew at any cursor" && err != nil:
 			at, err = 0, nil
