@@ -40,6 +40,12 @@ var (
 	// ErrSignedIn: the browser has a session of somebody else at the target of a
 	// hand-off. Nothing changed.
 	ErrSignedIn = errors.New("remuda: somebody else is signed in")
+	// ErrContinuation: the continuation is not of this request and session, too
+	// old, or no step-up has granted it. Nothing was let through.
+	ErrContinuation = errors.New("remuda: continuation invalid")
+	// ErrContinuationUsed: the request that the continuation stands for was let
+	// through before.
+	ErrContinuationUsed = errors.New("remuda: continuation used")
 	// ErrUnavailable: the store cannot answer. Nothing is known of the session;
 	// trying again is harmless.
 	ErrUnavailable = errors.New("remuda: unavailable")

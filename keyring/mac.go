@@ -84,9 +84,10 @@ func (r *Ring) HashLog(text string) string {
 
 const cursorMAC = 16
 
-// SignCursor returns a place in a listing as it may be given to a client: key id,
-// the cursor, which can be read, and a MAC over purpose and cursor, in base64url.
-// The purpose says which listing of whom; no other one accepts the text.
+// SignCursor returns something small that a client is to bring back, such as its
+// place in a listing: key id, the cursor, which can be read, and a MAC over purpose
+// and cursor, in base64url. The purpose says what it is for; no other one accepts
+// the text.
 func (r *Ring) SignCursor(purpose string, cursor []byte) (string, error) {
 	root := r.live.now.Load().root
 	if root == nil {

@@ -110,6 +110,9 @@ func (h *Handler) authenticatedAgain(r *http.Request, s *remuda.Session, who *Id
 // stepUpBody is what a step-up sends.
 type stepUpBody struct {
 	Password string `json:"password"`
+	// Continuation is that of the request for whose sake the user proves who they
+	// are; may be empty.
+	Continuation string `json:"continuation"`
 }
 
 // stepUp asks for the password again, keeps the session, and hands out its next
@@ -123,6 +126,11 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if err := ReadJSON(w, r, &body); err != nil {
 		return err
 	}
+	if body.Continuation != "" {
+		if err := h.manager.CheckContinuation(body.Continuation, s.ID); err != nil {
+			return err
+		}
+	}
 	client, began := h.client(r), h.manager.Now()
 	who, err := h.askAgain(r, s, body.Password, client)
 	if err != nil {
@@ -130,6 +138,9 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	g, err := h.authenticatedAgain(r, s, &who, began, client)
 	if err != nil {
+		return err
+	}
+	if err := h.grantContinuation(r.Context(), body.Continuation, s.ID, g.Session.ID); err != nil {
 		return err
 	}
 	return h.answerGrant(w, &g, transport)

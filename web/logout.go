@@ -114,16 +114,10 @@ func (h *Handler) logoutWide(w http.ResponseWriter, r *http.Request, sc scope) e
 // recent authenticates a request for an important action: the last proof of who
 // the user is may be as old as the profile says.
 func (h *Handler) recent(r *http.Request) (*remuda.Session, remuda.Transport, error) {
-	s, transport, err := h.authenticate(r, Rule{})
+	s, transport, err := h.signedIn(r)
 	if err != nil {
 		return nil, transport, err
 	}
-	if s.Anonymous() {
-		return nil, transport, &Problem{Code: CodeTokenMissing}
-	}
 	p, _ := h.manager.Profile(s.Profile)
-	if !s.Recent(h.manager.Now(), p.StepUp) {
-		return nil, transport, &Problem{Code: CodeStepUpRequired, maxAge: p.StepUp}
-	}
-	return s, transport, nil
+	return s, transport, h.demand(r, s, Rule{Recent: max(p.StepUp, 1)}) // zero is no time at all
 }

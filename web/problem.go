@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/remuda-go/remuda"
@@ -29,6 +30,8 @@ const (
 	CodeRefreshTooEarly   Code = "refresh_too_early"
 	CodeCSRFFailed        Code = "csrf_failed"
 	CodeStepUpRequired    Code = "step_up_required"
+	CodeContinuation      Code = "continuation_invalid"
+	CodeContinuationUsed  Code = "continuation_used"
 	CodeSessionLimit      Code = "session_limit"
 	CodeSignedIn          Code = "already_signed_in"
 	CodeRequestInvalid    Code = "request_invalid"
@@ -79,6 +82,8 @@ var table = map[Code]row{
 	CodeRefreshTooEarly:   {http.StatusConflict, ActionRetry, "Too early to refresh", ""},
 	CodeCSRFFailed:        {http.StatusForbidden, ActionNone, "The request does not come from this site", ""},
 	CodeStepUpRequired:    {http.StatusUnauthorized, ActionReauthenticate, "Please prove again who you are", ""},
+	CodeContinuation:      {http.StatusConflict, ActionNone, "The request cannot be repeated like this", ""},
+	CodeContinuationUsed:  {http.StatusConflict, ActionNone, "The request was let through already", ""},
 	CodeSessionLimit:      {http.StatusForbidden, ActionNone, "Too many sessions", ""},
 	CodeSignedIn:          {http.StatusConflict, ActionNone, "Somebody else is signed in here", ""},
 	CodeRequestInvalid:    {http.StatusBadRequest, ActionNone, "The request is not valid", ""},
@@ -102,9 +107,13 @@ type Problem struct {
 	Detail string // for people; may be empty
 
 	retryAfter time.Duration
-	maxAge     time.Duration // step_up_required
-	action     Action        // instead of the table's
-	allow      string        // method_not_allowed
+	action     Action // instead of the table's
+	allow      string // method_not_allowed
+
+	// What step_up_required says besides.
+	maxAge       time.Duration
+	levels       []string
+	continuation string
 }
 
 // Error implements error.
@@ -134,6 +143,8 @@ var codes = []struct {
 	{remuda.ErrThrottled, CodeRateLimited},
 	{remuda.ErrSessionLimit, CodeSessionLimit},
 	{remuda.ErrSignedIn, CodeSignedIn},
+	{remuda.ErrContinuation, CodeContinuation},
+	{remuda.ErrContinuationUsed, CodeContinuationUsed},
 	{remuda.ErrRequest, CodeRequestInvalid},
 	{remuda.ErrUnavailable, CodeUnavailable},
 	{ErrLoginFailed, CodeLoginFailed},
@@ -172,6 +183,8 @@ type document struct {
 	Code      Code   `json:"code"`
 	Action    Action `json:"action"`
 	RequestID string `json:"request_id"`
+	// Continuation is that of [Rule].Each: see [remuda.Manager.NewContinuation].
+	Continuation string `json:"continuation,omitempty"`
 }
 
 // WriteProblem answers a request with what went wrong. It takes a [*Problem], an
@@ -206,15 +219,22 @@ func (h *Handler) WriteProblem(w http.ResponseWriter, r *http.Request, err error
 	w.WriteHeader(row.status)
 	_ = json.NewEncoder(w).Encode(document{
 		Type: "urn:remuda:problem:" + string(p.Code), Title: row.title, Status: row.status,
-		Detail: p.Detail, Code: p.Code, Action: row.action, RequestID: id,
+		Detail: p.Detail, Code: p.Code, Action: row.action, RequestID: id, Continuation: p.continuation,
 	}) // the client is gone: nobody is left to tell
 }
 
 func (p *Problem) challenge(row row) string {
-	if p.Code == CodeStepUpRequired {
-		return fmt.Sprintf(`Bearer error="insufficient_user_authentication", max_age="%d"`, int64(p.maxAge/time.Second))
+	if p.Code != CodeStepUpRequired {
+		return row.challenge
 	}
-	return row.challenge
+	challenge := `Bearer error="insufficient_user_authentication"`
+	if len(p.levels) > 0 {
+		challenge += fmt.Sprintf(`, acr_values="%s"`, strings.Join(p.levels, " "))
+	}
+	if p.maxAge > 0 {
+		challenge += fmt.Sprintf(`, max_age="%d"`, int64(p.maxAge/time.Second))
+	}
+	return challenge
 }
 
 // logProblem tells operators what a client is not told.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/remuda-go/remuda"
@@ -13,6 +14,13 @@ import (
 type Rule struct {
 	// Recent is how old the last authentication may be; zero means any age.
 	Recent time.Duration
+	// Level is the authentication context class (acr) that the last authentication
+	// must have reached, or one above it in [Config.Levels]; empty means any.
+	Level string
+	// Each asks for an authentication of its own for every request: the first one
+	// is refused, and passes when it is repeated, unchanged, with the continuation
+	// that a step-up was made for.
+	Each bool
 	// Passive says that the route is no sign of activity: polling it does not
 	// keep a session from idling out.
 	Passive bool
@@ -35,15 +43,20 @@ func (h *Handler) Check(r *http.Request, rule Rule) (*remuda.Session, error) {
 	if s.Anonymous() && !rule.Anonymous {
 		return nil, &Problem{Code: CodeTokenMissing}
 	}
-	if rule.Recent > 0 && !s.Recent(h.manager.Now(), rule.Recent) {
-		return nil, &Problem{Code: CodeStepUpRequired, maxAge: rule.Recent}
+	if err := h.demand(r, s, rule); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
 // Guard lets requests that pass the rule through to next, with their session in
-// the context (see [remuda.FromContext]), and refuses the others.
+// the context (see [remuda.FromContext]), and refuses the others. It panics if the
+// rule cannot be meant: of a level that is not one of [Config.Levels], where there
+// are any, or that has spaces or quotes.
 func (h *Handler) Guard(rule Rule, next http.Handler) http.Handler {
+	if rule.Level != "" && (!isLevel(rule.Level) || len(h.levels) > 0 && !slices.Contains(h.levels, rule.Level)) {
+		panic("web: there is no level " + strconv.Quote(rule.Level))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := h.Check(r, rule)
 		if err != nil {
@@ -128,4 +141,11 @@ func (h *Handler) Require(next http.Handler) http.Handler { return h.Guard(Rule{
 // maxAge; others are asked to step up (RFC 9470).
 func (h *Handler) RequireRecent(maxAge time.Duration, next http.Handler) http.Handler {
 	return h.Guard(Rule{Recent: maxAge}, next)
+}
+
+// RequireLevel lets requests through whose user proved who they are at the level
+// acr or above (see [Config.Levels]), however long ago; others are asked to step
+// up (RFC 9470). It panics as [Handler.Guard] does.
+func (h *Handler) RequireLevel(acr string, next http.Handler) http.Handler {
+	return h.Guard(Rule{Level: acr}, next)
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/remuda-go/remuda"
@@ -42,6 +43,10 @@ type Config struct {
 	// HandOff says from and to which other sites users come and go signed in. The
 	// zero value means none.
 	HandOff HandOff
+	// Levels are the authentication context classes (acr) in use, the lowest first:
+	// whoever has reached one has reached those before it. Empty means that each
+	// stands for itself.
+	Levels []string
 	// TrustedProxies are the addresses whose X-Forwarded-For and Remuda-Relay
 	// headers are believed. From everybody else they are ignored.
 	TrustedProxies []netip.Prefix
@@ -63,6 +68,7 @@ type Handler struct {
 	cookies   cookieNames
 	profiles  map[remuda.Transport][]string
 	handOff   *handOff // nil if there is none
+	levels    []string
 	proxies   []netip.Prefix
 	events    event.Sink
 	log       *slog.Logger
@@ -95,13 +101,16 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
-		events: cfg.Events, log: cfg.Log,
+		levels: slices.Clone(cfg.Levels), events: cfg.Events, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
 			remuda.Cookie: offered(cfg.Manager, cfg.WebProfiles, "web"),
 			remuda.Bearer: offered(cfg.Manager, cfg.TokenProfiles, "api"),
 		},
 	}
 	if h.handOff, err = newHandOff(&cfg.HandOff, h.profiles[remuda.Cookie]); err != nil {
+		problems = append(problems, err)
+	}
+	if err := checkLevels(cfg.Levels); err != nil {
 		problems = append(problems, err)
 	}
 	if h.log == nil {

@@ -74,6 +74,22 @@ func (a *api) add(w http.ResponseWriter, r *http.Request) {
 	a.answer(w, r, http.StatusCreated, p)
 }
 
+// sell takes a pony out of the herd. It cannot be taken back, so the user is asked
+// who they are each time.
+func (a *api) sell(w http.ResponseWriter, r *http.Request) {
+	s, ok := remuda.FromContext(r.Context())
+	if !ok {
+		a.web.WriteProblem(w, r, errNoSession)
+		return
+	}
+	if !a.herds.sell(ownerOf(s), r.PathValue("id")) {
+		a.web.WriteProblem(w, r, &web.Problem{Code: web.CodeNotFound})
+		return
+	}
+	private(w.Header())
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // check returns a [*web.Problem] that names the member at fault, or nil.
 func (b *ponyBody) check() error {
 	for _, m := range []struct{ name, value string }{{"name", b.Name}, {"breed", b.Breed}} {
@@ -98,6 +114,12 @@ func invalid(format string, args ...any) *web.Problem {
 	return &web.Problem{Code: web.CodeRequestInvalid, Detail: fmt.Sprintf(format, args...)}
 }
 
+// private keeps an answer out of caches and other contexts.
+func private(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
 // answer writes JSON that nobody may keep.
 func (a *api) answer(w http.ResponseWriter, r *http.Request, status int, v any) {
 	body, err := json.Marshal(v)
@@ -106,8 +128,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, status int, v any) 
 		return
 	}
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	private(h)
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody is left to tell

@@ -261,6 +261,31 @@ func TestPoniesNeedASession(t *testing.T) {
 	expect(t, alice.do("GET", "/ponies", ""), 401, "token_missing")
 }
 
+// TestSell: a pony is sold once, by its owner, who has said so with a password.
+func TestSell(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 0, slow)
+	alice, bob := s.cookie(t, "alice"), s.cookie(t, "bob")
+	pony := alice.do("POST", "/ponies", `{"name":"Misty","breed":"Exmoor"}`)
+	path := "/ponies/" + pony.text("id")
+	sell := func(c *client, code string, status int) {
+		t.Helper()
+		a := c.do("DELETE", path, "")
+		expect(t, a, 401, "step_up_required")
+		with := a.text("continuation")
+		up := c.do("POST", "/auth/step-up", `{"password":"`+password+`","continuation":"`+with+`"}`)
+		expect(t, up, 200, "")
+		c.header["X-CSRF-Token"] = up.text("csrf_token")
+		expect(t, c.do("DELETE", path, ""), 401, "step_up_required")
+		expect(t, c.do("DELETE", path, "", "Remuda-Continuation: "+with), status, code)
+		expect(t, c.do("DELETE", path, "", "Remuda-Continuation: "+with), 409, "continuation_used")
+	}
+	sell(bob, "not_found", 404)
+	sell(alice, "", 204)
+	sell(alice, "not_found", 404)
+	expect(t, s.anybody(t).do("DELETE", path, ""), 401, "token_missing")
+}
+
 func TestPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	c := newStack(t, 0, slow).anybody(t)
@@ -269,6 +294,7 @@ func TestPathsAndMethods(t *testing.T) {
 	}
 	for _, test := range []struct{ method, path, allow string }{
 		{"DELETE", "/ponies", "GET, HEAD, POST"},
+		{"GET", "/ponies/ABCDEFGHIJKLMNOPQRSTUVWXYZ", "DELETE"},
 		{"OPTIONS", "/ponies", "GET, HEAD, POST"},
 		{"POST", "/", "GET, HEAD"},
 		{"PUT", "/assets/app.js", "GET, HEAD"},

@@ -3,6 +3,7 @@ package ponies
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,16 +32,22 @@ type owner struct {
 
 func ownerOf(s *remuda.Session) owner { return owner{tenant: s.Tenant, subject: s.Subject} }
 
-// herds keeps every user's ponies, and tells of new ones. It is safe for
+// news is what happens to a herd.
+type news struct {
+	pony pony
+	sold bool // it has left; otherwise it has joined
+}
+
+// herds keeps every user's ponies, and tells what happens to them. It is safe for
 // concurrent use.
 type herds struct {
 	mu       sync.Mutex
 	herd     map[owner][]pony
-	watchers map[owner]map[chan pony]struct{}
+	watchers map[owner]map[chan news]struct{}
 }
 
 func newHerds() *herds {
-	return &herds{herd: map[owner][]pony{}, watchers: map[owner]map[chan pony]struct{}{}}
+	return &herds{herd: map[owner][]pony{}, watchers: map[owner]map[chan news]struct{}{}}
 }
 
 // list returns the ponies of o, the oldest first; never nil.
@@ -60,27 +67,45 @@ func (h *herds) add(o owner, p pony) (pony, error) {
 		return pony{}, errHerdFull
 	}
 	h.herd[o] = append(h.herd[o], p)
+	h.tell(o, news{pony: p})
+	return p, nil
+}
+
+// sell takes a pony out of the herd of o, and reports whether it was there.
+func (h *herds) sell(o owner, id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.herd[o], func(p pony) bool { return p.ID == id })
+	if i < 0 {
+		return false
+	}
+	h.tell(o, news{pony: h.herd[o][i], sold: true})
+	h.herd[o] = slices.Delete(h.herd[o], i, i+1)
+	return true
+}
+
+// tell gives news to those who watch the herd of o. The caller holds the lock.
+func (h *herds) tell(o owner, n news) {
 	for w := range h.watchers[o] {
 		select {
-		case w <- p:
+		case w <- n:
 		default: // too slow: it comes back, and reads the whole herd
 			h.drop(o, w)
 		}
 	}
-	return p, nil
 }
 
-// waiting is how many ponies may wait for one watcher.
+// waiting is how much news may wait for one watcher.
 const waiting = 16
 
-// watch yields the ponies that join the herd of o from now on. The channel is
-// closed on a watcher that is too slow. Call stop in the end.
-func (h *herds) watch(o owner) (joined <-chan pony, stop func()) {
-	w := make(chan pony, waiting)
+// watch yields what happens to the herd of o from now on. The channel is closed on
+// a watcher that is too slow. Call stop in the end.
+func (h *herds) watch(o owner) (heard <-chan news, stop func()) {
+	w := make(chan news, waiting)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watchers[o] == nil {
-		h.watchers[o] = map[chan pony]struct{}{}
+		h.watchers[o] = map[chan news]struct{}{}
 	}
 	h.watchers[o][w] = struct{}{}
 	return w, func() {
@@ -91,7 +116,7 @@ func (h *herds) watch(o owner) (joined <-chan pony, stop func()) {
 }
 
 // drop ends one watcher, if it is still there. The caller holds the lock.
-func (h *herds) drop(o owner, w chan pony) {
+func (h *herds) drop(o owner, w chan news) {
 	if _, ok := h.watchers[o][w]; !ok {
 		return
 	}

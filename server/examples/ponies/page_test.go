@@ -1,6 +1,7 @@
 package ponies_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ func TestBrowser(t *testing.T) {
 		{"two tabs without locks refresh at once", testTwoTabsWithoutLocks},
 		{"a lost answer", testLostAnswer},
 		{"step-up to end a device", testStepUp},
+		{"a password for each pony that is sold", testSell},
 		{"log out other devices", testLogoutOthers},
 		{"logout reaches the other tabs", testLogoutElsewhere},
 		{"another device ends this one", testEndedLive},
@@ -239,6 +241,31 @@ func testStepUp(t *testing.T, browser *browsertest.Browser) {
 	phone.WaitFor(signedOut)
 	desk.addPony("Star")
 	desk.WaitText("Star has joined your herd.")
+}
+
+func testSell(t *testing.T, browser *browsertest.Browser) {
+	s := newStack(t, 0, slow)
+	one := s.person(t, browser)
+	one.login("alice")
+	for _, name := range []string{"Misty", "Star"} {
+		one.addPony(name)
+		one.WaitText(name + " has joined your herd.")
+	}
+	two := one.another()
+	two.subscribed()
+	one.Click("#ponies button")
+	one.WaitFor(`document.getElementById("step-up").open`)
+	one.Click("#step-up-cancel")
+	one.WaitFor(`!document.getElementById("step-up").open && document.querySelectorAll("#ponies li").length === 2`)
+	for i, name := range []string{"Misty", "Star"} {
+		one.Click("#ponies button")
+		one.WaitFor(`document.getElementById("step-up").open`)
+		one.Fill("step-up-password", password)
+		one.Click("#step-up-form .primary")
+		one.WaitText(name + " is sold.")
+		two.WaitFor(fmt.Sprintf(`document.querySelectorAll("#ponies li").length === %d`, 1-i))
+	}
+	one.WaitText("None yet.")
 }
 
 func testLogoutOthers(t *testing.T, browser *browsertest.Browser) {

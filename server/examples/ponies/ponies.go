@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,9 @@ func New(cfg Config) (http.Handler, error) {
 		http.MethodGet:  cfg.Web.Require(http.HandlerFunc(a.list)),
 		http.MethodPost: cfg.Web.Require(http.HandlerFunc(a.add)),
 	}
+	h.routes["/ponies/{id}"] = route{
+		http.MethodDelete: cfg.Web.Guard(web.Rule{Each: true}, http.HandlerFunc(a.sell)),
+	}
 	// A stream that is open, or comes back, is no sign that somebody is there.
 	st := &streams{
 		web: cfg.Web, sessions: cfg.Sessions, herds: a.herds,
@@ -91,9 +95,17 @@ func New(cfg Config) (http.Handler, error) {
 	return h, nil
 }
 
+// ponyID is the form of a pony's id, as [rand.Text] makes them.
+var ponyID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	methods, ok := h.routes[r.URL.Path]
+	path := r.URL.Path
+	if id, ok := strings.CutPrefix(path, "/ponies/"); ok && ponyID.MatchString(id) {
+		path = "/ponies/{id}"
+		r.SetPathValue("id", id)
+	}
+	methods, ok := h.routes[path]
 	if !ok || r.URL.RawPath != "" {
 		h.web.WriteProblem(w, r, &web.Problem{Code: web.CodeNotFound})
 		return
@@ -113,9 +125,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // allowed lists the methods of a route, for Allow (RFC 9110 section 10.2.1).
 func (m route) allowed() string {
-	list := []string{http.MethodGet, http.MethodHead}
-	if m[http.MethodPost] != nil {
-		list = append(list, http.MethodPost)
+	var list []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+		if m[method] != nil || method == http.MethodHead && m[http.MethodGet] != nil {
+			list = append(list, method)
+		}
 	}
 	return strings.Join(list, ", ")
 }

@@ -21,9 +21,9 @@ type endedMessage struct {
 	Reason string `json:"reason"`
 }
 
-// ponyMessage is a pony that has joined.
+// ponyMessage is a pony that has joined or was sold.
 type ponyMessage struct {
-	Type string `json:"type"` // "pony"
+	Type string `json:"type"` // "pony" or "sold"
 	Pony pony   `json:"pony"`
 }
 
@@ -64,7 +64,13 @@ func (s *socket) send(v any) error {
 	return wsjson.Write(ctx, s.conn, v)
 }
 
-func (s *socket) joined(p pony) error { return s.send(ponyMessage{Type: "pony", Pony: p}) }
+func (s *socket) heard(n news) error {
+	m := ponyMessage{Type: "pony", Pony: n.pony}
+	if n.sold {
+		m.Type = "sold"
+	}
+	return s.send(m)
+}
 
 // alive waits for the answer to a ping.
 func (s *socket) alive() error {

@@ -10,7 +10,8 @@ import (
 )
 
 // events streams server-sent events (HTML standard, section 9.2): "pony" for each
-// that joins the herd, and at last "ended" with the reason.
+// that joins the herd, "sold" for each that leaves it, and at last "ended" with the
+// reason.
 func (st *streams) events(w http.ResponseWriter, r *http.Request) {
 	s := st.open(w, r)
 	if s == nil {
@@ -57,7 +58,12 @@ func (e *sse) event(name string, data any) error {
 	return e.send(fmt.Sprintf("event: %s\ndata: %s\n\n", name, text))
 }
 
-func (e *sse) joined(p pony) error { return e.event("pony", p) }
+func (e *sse) heard(n news) error {
+	if n.sold {
+		return e.event("sold", n.pony)
+	}
+	return e.event("pony", n.pony)
+}
 
 func (e *sse) alive() error { return e.send(":\n\n") }
 

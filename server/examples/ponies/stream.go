@@ -32,7 +32,7 @@ type streams struct {
 
 // outlet is the client's end of a stream.
 type outlet interface {
-	joined(p pony) error
+	heard(n news) error
 	alive() error
 	// ended says that the session is over, and closes.
 	ended(reason string)
@@ -44,7 +44,7 @@ type outlet interface {
 type stream struct {
 	session *remuda.Session
 	bound   context.Context // ends with the session
-	joined  <-chan pony
+	heard   <-chan news
 	close   func()
 }
 
@@ -62,8 +62,8 @@ func (st *streams) open(w http.ResponseWriter, r *http.Request) *stream {
 		st.web.WriteProblem(w, r, err)
 		return nil
 	}
-	joined, unwatch := st.herds.watch(ownerOf(s))
-	return &stream{session: s, bound: bound, joined: joined, close: func() { unwatch(); unbind() }}
+	heard, unwatch := st.herds.watch(ownerOf(s))
+	return &stream{session: s, bound: bound, heard: heard, close: func() { unwatch(); unbind() }}
 }
 
 // run tells a client what happens until its session ends, it is gone, it is too
@@ -82,12 +82,12 @@ func (st *streams) run(s *stream, gone <-chan struct{}, to outlet) {
 		case <-st.stopping:
 			to.leave()
 			return
-		case p, ok := <-s.joined:
+		case n, ok := <-s.heard:
 			if !ok {
 				to.leave()
 				return
 			}
-			err = to.joined(p)
+			err = to.heard(n)
 		case <-tick.C:
 			err = to.alive()
 		}

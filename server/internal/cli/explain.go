@@ -43,8 +43,13 @@ Retry-After says when it will.`,
 session's CSRF token. Is the origin of the page in "origins", exactly as browsers
 send it? Is X-CSRF-Token sent? After a reload, GET web/csrf has one.`,
 	web.CodeStepUpRequired: `The action is important, and the user signed in too long ago. Ask for the password
-(POST step-up), then send the request again. A refresh does not help: it proves
-nothing about the user.`,
+(POST step-up), then send the request again, with the continuation of the answer if
+it is to be done once. A refresh does not help: it proves nothing about the user.`,
+	web.CodeContinuation: `The request names a continuation (Remuda-Continuation) that does not fit: of another
+request or session, older than ten minutes, or one that no step-up has named.
+Nothing was done. Send the request without it, and begin again.`,
+	web.CodeContinuationUsed: `The request was let through with this continuation before: whatever it does, it has
+been done once. A client whose first answer was lost is told this on its retry.`,
 	web.CodeSessionLimit: `The user has as many sessions as the profile allows ("max_sessions"), and it refuses
 more ("at_limit: refuse"). End one on another device first.`,
 	web.CodeSignedIn: `Somebody comes from another site by a hand-off, and somebody else is signed in here.

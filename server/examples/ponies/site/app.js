@@ -231,10 +231,11 @@ function listen() {
   let again = false;
   source.addEventListener("open", () => {
     byID("live").hidden = false;
-    if (again) loadPonies().catch(() => {}); // some may have joined meanwhile
+    if (again) loadPonies().catch(() => {}); // some may have joined or left meanwhile
     again = true;
   });
   source.addEventListener("pony", ({ data }) => showPony(JSON.parse(data)));
+  source.addEventListener("sold", ({ data }) => hidePony(JSON.parse(data)));
   source.addEventListener("ended", ({ data }) => ended(JSON.parse(data).reason));
   source.addEventListener("error", () => {
     byID("live").hidden = true;
@@ -425,15 +426,20 @@ function show(err) {
 
 async function loadPonies() {
   const { epoch } = state;
+  const before = [...byID("ponies").children];
   const { ponies } = await call("GET", "/ponies");
   if (epoch !== state.epoch) return;
   for (const pony of ponies) showPony(pony);
+  for (const { dataset: { id } } of before) if (!ponies.some((pony) => pony.id === id)) hidePony({ id });
   byID("no-ponies").hidden = byID("ponies").childElementCount > 0;
 }
 
-// showPony adds a pony, unless it is there: it may come by an answer, by a list
-// and by the stream, in any order.
+const gone = new Set(); // ids of ponies that are sold
+
+// showPony adds a pony, unless it is there or gone: news of it may come by an
+// answer, by a list and by the stream, in any order.
 function showPony(pony) {
+  if (gone.has(pony.id)) return;
   byID("no-ponies").hidden = true;
   for (const item of byID("ponies").children) {
     if (item.dataset.id === pony.id) return;
@@ -446,8 +452,33 @@ function ponyItem(pony) {
   item.dataset.id = pony.id;
   const text = element("span", pony.name);
   text.append(element("span", pony.breed, "quiet"));
-  item.append(text);
+  const sell = element("button", "Sell");
+  sell.type = "button";
+  sell.setAttribute("aria-label", `Sell ${pony.name}`);
+  sell.addEventListener("click", () => run(sell, () => sellPony(pony)));
+  item.append(text, sell);
   return item;
+}
+
+// sellPony asks for the password each time. A pony that is not found has been sold
+// in another window.
+async function sellPony(pony) {
+  try {
+    if (!await important("DELETE", `/ponies/${encodeURIComponent(pony.id)}`)) return;
+  } catch (err) {
+    if (err.code !== "not_found") throw err;
+  }
+  hidePony(pony);
+  byID("ponies-title").focus();
+  say(`${pony.name} is sold.`);
+}
+
+function hidePony({ id }) {
+  gone.add(id);
+  for (const item of byID("ponies").children) {
+    if (item.dataset.id === id) item.remove();
+  }
+  byID("no-ponies").hidden = byID("ponies").childElementCount > 0;
 }
 
 async function addPony(form) {
@@ -508,22 +539,25 @@ async function endOthers() {
 // ---- step-up
 
 // important sends a request that may need a recent password, asks for it, and
-// repeats the request once. It reports whether it was done.
+// repeats the request. With the continuation that names it, it is done once,
+// however often it arrives. It reports whether it was done.
 async function important(method, path) {
+  let continuation;
   try {
     await call(method, path);
     return true;
   } catch (err) {
     if (err.action !== "reauthenticate") throw err;
+    continuation = err.continuation;
   }
-  if (!await stepUp()) return false;
-  await call(method, path);
+  if (!await stepUp(continuation)) return false;
+  await call(method, path, { headers: { "Remuda-Continuation": continuation } });
   return true;
 }
 
-// stepUp asks for the password in a dialog until it is right or the user gives
-// up, and reports which.
-function stepUp() {
+// stepUp asks for the password in a dialog, for the request that a continuation
+// names, until it is right or the user gives up, and reports which.
+function stepUp(continuation) {
   const dialog = byID("step-up"), form = byID("step-up-form"), input = byID("step-up-password");
   byID("step-up-problem").hidden = true;
   return new Promise((resolve, reject) => {
@@ -532,7 +566,7 @@ function stepUp() {
       event.preventDefault();
       run(form, async () => {
         try {
-          const answer = await call("POST", `${auth}/step-up`, { body: { password: input.value } });
+          const answer = await call("POST", `${auth}/step-up`, { body: { password: input.value, continuation } });
           state.csrf = answer.csrf_token;
           refreshed();
           tell("refreshed");
