@@ -96,7 +96,7 @@ func (m *Manager) verifyAccess(c *codec.Claims, token string, t Transport, now t
 func newSession(c *codec.Claims, p *profile) *Session {
 	texts := string(c.Payload)
 	of := func(s codec.Span) string { return texts[s.Start:s.End] }
-	return &Session{
+	s := &Session{
 		ID: c.Session, Subject: of(c.Subject), Tenant: of(c.Tenant), Profile: p.Name, Gen: c.Gen,
 		StartedAt:       time.UnixMilli(c.Started).UTC(),
 		AuthenticatedAt: time.Unix(c.AuthTime, 0).UTC(),
@@ -104,6 +104,11 @@ func newSession(c *codec.Claims, p *profile) *Session {
 		ACR:             of(c.ACR), AMR: decodeAMR(of(c.AMR)), Claims: of(c.App),
 		KeyID: c.Key,
 	}
+	if c.Acted() {
+		s.Actor, s.ActorTenant, s.Parent = of(c.Actor), of(c.ActorTenant), c.ActorSession
+		s.ActorStartedAt = time.UnixMilli(c.ActorStarted).UTC()
+	}
+	return s
 }
 
 // live asks the store whether the session of a good access token lives.

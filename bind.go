@@ -135,7 +135,10 @@ func (bs *bindings) hear(e *store.Entry) {
 	case store.ScopeSubject, store.ScopeTenant, store.ScopeProfile, store.ScopeEverything:
 		bs.mu.Lock()
 		defer bs.mu.Unlock()
-		bs.endThose(EndReason(e.Reason), func(s *Session) bool { t := s.token(""); return covers(e, &t) })
+		bs.endThose(EndReason(e.Reason), func(s *Session) bool {
+			t, actor := s.token(""), s.actorToken("")
+			return covers(e, &t) || s.Acting() && covers(e, &actor)
+		})
 	case store.ScopeKey, store.ScopeChanged, store.ScopeSettled:
 	}
 }
@@ -284,6 +287,9 @@ func (m *Manager) reread(ctx context.Context, b *binding) error {
 	}
 	if _, err := openRecord(&row, m.ring); err != nil {
 		return openFailed(err)
+	}
+	if err := m.checkActor(ctx, &b.session, "", m.clock.now()); err != nil {
+		return err
 	}
 	b.due.Store(earlier(st.Expires, st.IdleExpires).UnixMicro())
 	return nil

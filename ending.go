@@ -108,6 +108,9 @@ type CredentialsChangedRequest struct {
 // after an error in between they have ended and this session has not rotated.
 func (m *Manager) CredentialsChanged(ctx context.Context, req CredentialsChangedRequest) (Grant, *Ending, error) {
 	s, err := m.Session(ctx, req.Session)
+	if err == nil && s.Acting() {
+		err = ErrActing
+	}
 	if err != nil {
 		return Grant{}, nil, err
 	}

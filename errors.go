@@ -40,6 +40,8 @@ var (
 	// ErrSignedIn: the browser has a session of somebody else at the target of a
 	// hand-off. Nothing changed.
 	ErrSignedIn = errors.New("remuda: somebody else is signed in")
+	// ErrActing: somebody acts for the user in this session, and may not do this.
+	ErrActing = errors.New("remuda: not while acting for another")
 	// ErrContinuation: the continuation is not of this request and session, too
 	// old, or no step-up has granted it. Nothing was let through.
 	ErrContinuation = errors.New("remuda: continuation invalid")

@@ -15,7 +15,7 @@ func (m *Manager) emit(kind event.Kind, r *record, client Client, now time.Time,
 	device, net := client.Describe()
 	e := event.Event{
 		Kind: kind, Time: now, Subject: r.Subject, Tenant: r.Tenant, Session: r.ID.String(),
-		Profile: r.Profile, Gen: r.Gen,
+		Profile: r.Profile, Gen: r.Gen, Actor: r.Actor.subject,
 		UserAgent: device, Network: net, RequestID: client.RequestID,
 	}
 	if more != nil {
@@ -24,10 +24,17 @@ func (m *Manager) emit(kind event.Kind, r *record, client Client, now time.Time,
 	m.events.Emit(e)
 }
 
-// emitRow is emit for a row that has ended and was not opened.
+// emitRow is emit for a row that has ended. Of one that does not open the columns
+// are told.
 func (m *Manager) emitRow(kind event.Kind, row *store.Record, client Client, now time.Time) {
-	r := &record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, state: columns(row)}
-	m.emit(kind, r, client, now, func(e *event.Event) { e.Reason = row.EndReason })
+	if m.events == nil {
+		return
+	}
+	r, err := openRecord(row, m.ring)
+	if err != nil {
+		r = record{ID: row.ID, Subject: row.Subject, Tenant: row.Tenant, Profile: row.Profile, state: columns(row)}
+	}
+	m.emit(kind, &r, client, now, func(e *event.Event) { e.Reason = row.EndReason })
 }
 
 // emitDecision tells what a refresh came to.

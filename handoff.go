@@ -136,7 +136,8 @@ var errNoItems = fmt.Errorf("%w: a hand-off needs a store that keeps items", Err
 
 // MintHandOff returns a token that starts a session of the same user on another
 // origin, once, within [HandOffLife], in the browser that has the state. It
-// returns [ErrRequest], the errors of [Manager.Session], or [ErrUnavailable].
+// returns [ErrRequest], [ErrActing], the errors of [Manager.Session], or
+// [ErrUnavailable].
 func (m *Manager) MintHandOff(ctx context.Context, req MintHandOffRequest) (HandOffToken, error) {
 	state, ok := payload.Decode(nil, req.StateHash)
 	switch {
@@ -154,6 +155,9 @@ func (m *Manager) MintHandOff(ctx context.Context, req MintHandOffRequest) (Hand
 	parent, err := m.Session(ctx, req.Session)
 	if err != nil {
 		return HandOffToken{}, err
+	}
+	if parent.Acting() {
+		return HandOffToken{}, ErrActing
 	}
 	if parent.Anonymous() {
 		return HandOffToken{}, fmt.Errorf("%w: there is nobody to hand over", ErrRequest)
@@ -348,14 +352,20 @@ func (m *Manager) endChildren(ctx context.Context, row *store.Record, except Ses
 	return m.endChildrenOf(ctx, &r, except, client)
 }
 
-// endChildrenOf is endChildren of a record. They are sessions of the same subject.
+// endChildrenOf is endChildren of a record. They are sessions of the same subject, and the
+// one in which that acts for another.
 // One that is noted in the record meanwhile changes it, so that whoever ends it
 // has to look again.
 func (m *Manager) endChildrenOf(ctx context.Context, parent *record, except SessionID, client Client) error {
-	if !parent.HasChildren {
-		return nil
-	}
 	var failed []error
+	if acting := parent.Acting; !acting.IsZero() && acting != except {
+		if err := m.end(ctx, EndRequest{Session: acting, Reason: EndParent, Client: client}, except); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if !parent.HasChildren {
+		return errors.Join(failed...)
+	}
 	for row, err := range m.store.List(ctx, store.Owner{Tenant: parent.Tenant, Subject: parent.Subject}, store.ID{}) {
 		if err != nil {
 			return errors.Join(append(failed, unavailable(err))...)

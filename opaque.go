@@ -31,11 +31,14 @@ func (m *Manager) authenticateOpaque(ctx context.Context, c *codec.Claims, req A
 	if err != nil {
 		return nil, err
 	}
-	m.counters.count(DecisionLookedUp, r.ID)
 	if c.Gen < r.Gen {
 		r.leftBehind(c.Gen)
 	}
 	s := r.session()
+	if err := m.checkActor(ctx, &s, c.Key, now); err != nil {
+		return nil, err
+	}
+	m.counters.count(DecisionLookedUp, r.ID)
 	s.Gen, s.AccessExpires, s.KeyID = c.Gen, r.IdleExpires, c.Key
 	m.noteUse(&s, p, req, now)
 	return &s, nil

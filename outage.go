@@ -23,6 +23,9 @@ func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string,
 	case LiveStore:
 		row, err := m.live(ctx, p, s, now)
 		if err == nil {
+			err = m.checkActor(ctx, s, key, now)
+		}
+		if err == nil {
 			m.counters.count(DecisionLookedUp, s.ID)
 		}
 		return row, err
@@ -32,7 +35,7 @@ func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string,
 	// have grown meanwhile.
 	fresh := m.revoked.horizon.Fresh(own)
 	t := s.token(key)
-	if m.revoked.horizon.Revoked(&t) {
+	if m.revoked.horizon.Revoked(&t) || m.actorRevoked(s, key) {
 		return nil, ErrSessionEnded
 	}
 	if fresh {
@@ -53,6 +56,9 @@ func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revoc
 		return nil, nil
 	case outage == OutageCheck && !p.Recordless:
 		row, err := m.lookups.get(ctx, p, s, t)
+		if err == nil {
+			err = m.checkActor(ctx, s, t.Key, m.clock.now())
+		}
 		if err == nil {
 			m.counters.count(DecisionChecked, s.ID)
 		}

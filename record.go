@@ -40,6 +40,9 @@ type record struct {
 	// StartedAt, or, handed over, earlier. A step-up changes AuthenticatedAt alone.
 	LoginAt time.Time // since bodyVersion 4
 
+	Actor  actor     // who acts for the subject here; since bodyVersion 5
+	Acting SessionID // in which the subject of this one acts for another, or zero; since bodyVersion 5
+
 	box *keyring.Box // that opened it; nil for a new record
 }
 
@@ -48,7 +51,7 @@ const sealKind = "session"
 
 // bodyVersion is the version of the layout that body writes. openBody reads the
 // earlier ones too.
-const bodyVersion = 4
+const bodyVersion = 5
 
 // seal makes the row of r.
 func (r *record) seal(ring *keyring.Ring) (store.Record, error) {
@@ -129,7 +132,37 @@ func (r *record) body() []byte {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // a record has at most 64 KiB
 		b = append(b, text...)
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(r.LoginAt.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.LoginAt.UnixMicro()))
+	acting := r.acting()
+	b = binary.BigEndian.AppendUint32(b, uint32(len(acting))) //nolint:gosec // likewise
+	return append(b, acting...)
+}
+
+// acting is who acts for whom, as a text that is empty for nobody.
+func (r *record) acting() string {
+	if r.Actor == (actor{}) && r.Acting.IsZero() {
+		return ""
+	}
+	b := append([]byte{}, r.Acting[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Actor.started.UnixMicro()))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(r.Actor.subject))) //nolint:gosec // an identifier
+	return string(b) + r.Actor.subject + r.Actor.tenant
+}
+
+// setActing reads what acting wrote, and reports whether it could.
+func (r *record) setActing(text string) bool {
+	const fixed = len(SessionID{}) + 8 + 4
+	if len(text) >= fixed {
+		copy(r.Acting[:], text)
+		r.Actor.started, _ = readTime([]byte(text[len(r.Acting):fixed]))
+		n := binary.BigEndian.Uint32([]byte(text[fixed-4:]))
+		names := text[fixed:]
+		if int64(len(names)) < int64(n) {
+			return false
+		}
+		r.Actor.subject, r.Actor.tenant = names[:n], names[n:]
+	}
+	return text == r.acting()
 }
 
 func (r *record) flags() byte {
@@ -202,7 +235,14 @@ func (r *record) openBody(b []byte) error {
 		}
 		r.LoginAt, b = readTime(b)
 	}
-	if len(b) != 0 || !r.setParent(parent) {
+	var acting string
+	if version >= 5 {
+		if len(b) < 4 || int64(len(b)-4) != int64(binary.BigEndian.Uint32(b)) {
+			return errBody
+		}
+		acting, b = string(b[4:]), nil
+	}
+	if len(b) != 0 || !r.setParent(parent) || !r.setActing(acting) {
 		return errBody
 	}
 	return nil

@@ -111,7 +111,16 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 // say so yet: after a crash between the two, or while a wide ending is still
 // writing records.
 func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) (bool, error) {
-	if !r.EndedAt.IsZero() || m.revoked == nil {
+	if !r.EndedAt.IsZero() {
+		return false, nil
+	}
+	if r.Actor != (actor{}) {
+		s := r.session()
+		if err := m.checkActor(ctx, &s, key, now); err != nil {
+			return errors.Is(err, ErrSessionEnded), onlyUnavailable(err)
+		}
+	}
+	if m.revoked == nil {
 		return false, nil
 	}
 	fresh := m.revoked.horizon.Fresh(m.clock.own())
@@ -123,10 +132,15 @@ func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now 
 		return false, nil
 	}
 	err := m.cutOff(ctx, &t, now)
+	return errors.Is(err, ErrSessionEnded), onlyUnavailable(err)
+}
+
+// onlyUnavailable drops what a caller has made a decision of already.
+func onlyUnavailable(err error) error {
 	if errors.Is(err, ErrSessionEnded) {
-		return true, nil
+		return nil
 	}
-	return false, err
+	return err
 }
 
 // announceDecision ends the sessions that end with one which a decision is about

@@ -45,9 +45,15 @@ type Session struct {
 	AuthenticatedAt time.Time // the last time the user proved who they are
 	AccessExpires   time.Time // when the presented access token expires; zero in lists
 
-	// Parent is the session that this one was handed over from, or zero; in lists
-	// and grants. See [Manager.RedeemHandOff].
+	// Parent is the session that this one was handed over or begun from, or zero; in
+	// lists and grants, and wherever somebody acts. See [Manager.RedeemHandOff] and
+	// [Manager.Impersonate].
 	Parent SessionID
+
+	// Actor is who acts for Subject in this session, and ActorTenant theirs; empty
+	// where the subject does so. See [Manager.Impersonate].
+	Actor, ActorTenant string
+	ActorStartedAt     time.Time // when Parent began
 
 	// Renew says that the token should be exchanged for a new one soon: with
 	// renewal Extend, once half of its life is over. See [Manager.Extend].
@@ -76,10 +82,14 @@ type Session struct {
 // in.
 func (s *Session) Anonymous() bool { return s.Subject == "" }
 
+// Acting reports whether somebody else than the subject acts in the session.
+func (s *Session) Acting() bool { return s.Actor != "" }
+
 // Recent reports whether the user proved who they are within maxAge before now.
 // The age of the session does not count, and a refresh does not make it younger.
+// Of a session in which somebody acts for the user it is false.
 func (s *Session) Recent(now time.Time, maxAge time.Duration) bool {
-	return now.Sub(s.AuthenticatedAt) <= maxAge
+	return !s.Acting() && now.Sub(s.AuthenticatedAt) <= maxAge
 }
 
 // Grant is what a client receives at login, step-up or refresh.

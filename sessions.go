@@ -17,6 +17,7 @@ func (r *record) session() Session {
 		LastSeenAt: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
 		Remembered: r.Remember, Device: r.Device, Network: r.Network, Application: r.Application,
 		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims, Parent: r.Parent,
+		Actor: r.Actor.subject, ActorTenant: r.Actor.tenant, ActorStartedAt: r.Actor.started,
 	}
 }
 

@@ -243,6 +243,7 @@ func (m *Manager) sign(c *codec.Claims, typ codec.Type, p *profile, r *record, i
 		c.Anon = r.Subject == ""
 		c.AuthTime, c.Started = r.AuthenticatedAt.Unix(), r.StartedAt.UnixMilli()
 		c.Tenant, c.ACR, c.AMR, c.App = c.Add(r.Tenant), c.Add(r.ACR), c.Add(r.AMR), c.Add(r.Claims)
+		r.Actor.add(c, r.Parent)
 	}
 	if len(c.Payload) > codec.MaxToken {
 		return "", fmt.Errorf("%w: the claims are too long for a token", ErrRequest)
@@ -259,8 +260,8 @@ func (m *Manager) borrowClaims() *codec.Claims { return m.claims.Get().(*codec.C
 // makeRoom keeps the cap on sessions. The new session is stored already and is
 // counted, so that of many logins at once no more than the cap survive.
 func (m *Manager) makeRoom(ctx context.Context, p *profile, own *record, client Client) error {
-	if p.MaxSessions == 0 || own.Subject == "" {
-		return nil // nobody has as many sessions as there are visitors
+	if p.MaxSessions == 0 || own.Subject == "" || own.Actor != (actor{}) {
+		return nil // nobody has as many sessions as there are visitors, and support drives nobody out
 	}
 	others, err := m.others(ctx, own)
 	if err != nil {
@@ -293,7 +294,7 @@ func (m *Manager) others(ctx context.Context, own *record) ([]Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.ID != own.ID && s.Profile == own.Profile {
+		if s.ID != own.ID && s.Profile == own.Profile && !s.Acting() {
 			list = append(list, s)
 		}
 	}

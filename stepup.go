@@ -12,8 +12,8 @@ import (
 // StepUp notes that the user of a session has authenticated again, keeps the
 // session, and issues its next generation: whoever holds older tokens holds
 // nothing that carries the new level. It returns [ErrTokenInvalid] if there is
-// no such session, [ErrSessionExpired], [ErrSessionEnded], [ErrRequest] or
-// [ErrUnavailable].
+// no such session, [ErrSessionExpired], [ErrSessionEnded], [ErrActing],
+// [ErrRequest] or [ErrUnavailable].
 func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) {
 	amr, err := encodeAMR(req.AMR)
 	if err != nil {
@@ -42,6 +42,9 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		}
 		if err := m.checkLive(ctx, r, now); err != nil {
 			return false, err
+		}
+		if r.Actor != (actor{}) {
+			return false, ErrActing
 		}
 		r.state = r.stepUp(readFacts(req.Client.UserAgent).hint(), now, p.policy(r, now, m.leeway))
 		r.AuthenticatedAt = now

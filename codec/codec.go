@@ -77,6 +77,13 @@ type Claims struct {
 	AMR                                             Span // a JSON array of strings, or empty
 	App                                             Span // the application's claims as one JSON object, or empty
 
+	// Of a session in which somebody acts for the subject, the act claim (RFC 8693
+	// section 4.1): who that is, and the session in which they are signed in
+	// themselves. Without an Actor all four are zero.
+	Actor, ActorTenant Span
+	ActorSession       [16]byte
+	ActorStarted       int64 // Unix milliseconds
+
 	// Payload holds the texts. After Verify it is the decoded payload, with
 	// the application's claims gathered behind it.
 	Payload []byte
@@ -92,6 +99,11 @@ func (c *Claims) Add(text string) Span {
 	start := len(c.Payload)
 	c.Payload = append(c.Payload, text...)
 	return Span{Start: uint16(start), End: uint16(len(c.Payload))} //nolint:gosec // Sign refuses longer payloads
+}
+
+// Acted reports whether the session is one in which somebody acts for the subject.
+func (c *Claims) Acted() bool {
+	return !c.Actor.IsZero() || !c.ActorTenant.IsZero() || c.ActorSession != [16]byte{} || c.ActorStarted != 0
 }
 
 // Reset empties c and keeps its buffer.

@@ -35,6 +35,7 @@ func attributes(e *Event) []slog.Attr {
 	for _, a := range []struct{ key, value string }{
 		{"subject", e.Subject},
 		{"tenant", e.Tenant},
+		{"actor", e.Actor},
 		{"session", e.Session},
 		{"profile", e.Profile},
 		{"reason", e.Reason},

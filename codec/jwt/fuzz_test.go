@@ -179,7 +179,11 @@ func checkSame(t *testing.T, cl *codec.Claims, payload string) {
 		AuthTime                                  int64 `json:"auth_time"`
 		Gen                                       uint32
 		Anon                                      bool
-		Amr                                       json.RawMessage
+		Act                                       struct {
+			Sub, Sid, Tenant string
+			Sst              int64
+		}
+		Amr json.RawMessage
 	}
 	if err := json.Unmarshal([]byte(payload), &std); err != nil {
 		t.Fatalf("%v in %q", err, payload)
@@ -189,12 +193,16 @@ func checkSame(t *testing.T, cl *codec.Claims, payload string) {
 	want := plainClaims{
 		cl.Type, cl.Session, cl.JTI, std.Gen, std.Iat, std.Exp, std.AuthTime, std.Sst, std.Anon,
 		std.Iss, std.Aud, std.Sub, std.Prf, std.Tenant, std.Acr, string(std.Amr), got.app,
+		std.Act.Sub, std.Act.Tenant, cl.ActorSession, std.Act.Sst,
 	}
 	if got != want || std.Sid != id {
 		t.Fatalf("got %+v, encoding/json reads %+v in %q", got, want, payload)
 	}
 	if std.Jti != "" && std.Jti != base64.RawURLEncoding.EncodeToString(cl.JTI[:]) {
 		t.Fatalf("jti %q in %q", std.Jti, payload)
+	}
+	if std.Act.Sid != "" && std.Act.Sid != base64.RawURLEncoding.EncodeToString(cl.ActorSession[:]) {
+		t.Fatalf("sid %q in act of %q", std.Act.Sid, payload)
 	}
 	if got.app == "" {
 		return

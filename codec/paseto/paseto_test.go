@@ -113,6 +113,9 @@ type plainClaims struct {
 	iat, exp, authTime, started                               int64
 	anon                                                      bool
 	issuer, audience, subject, profile, tenant, acr, amr, app string
+	actor, actorTenant                                        string
+	actorSession                                              [16]byte
+	actorStarted                                              int64
 }
 
 func says(c *codec.Claims) plainClaims {
@@ -120,6 +123,7 @@ func says(c *codec.Claims) plainClaims {
 	return plainClaims{
 		c.Type, c.Session, c.JTI, c.Gen, c.Algorithm, c.Key, c.IssuedAt, c.Expires, c.AuthTime, c.Started, c.Anon,
 		text(c.Issuer), text(c.Audience), text(c.Subject), text(c.Profile), text(c.Tenant), text(c.ACR), text(c.AMR), text(c.App),
+		text(c.Actor), text(c.ActorTenant), c.ActorSession, c.ActorStarted,
 	}
 }
 
@@ -128,6 +132,8 @@ func TestSignVerify(t *testing.T) {
 	c, _ := newCodec()
 	full := accessClaims()
 	full.Tenant, full.ACR, full.Anon = full.Add("acme"), full.Add("urn:mace:2"), true
+	acted := accessClaims()
+	acted.Actor, acted.ActorTenant, acted.ActorSession, acted.ActorStarted = acted.Add("o\"p"), acted.Add("desk"), [16]byte{9, 8}, 1764000000123
 	bare := accessClaims()
 	bare.AMR, bare.App = codec.Span{}, codec.Span{}
 	odd := accessClaims()
@@ -136,7 +142,7 @@ func TestSignVerify(t *testing.T) {
 	extreme := accessClaims()
 	extreme.Gen, extreme.IssuedAt, extreme.Expires, extreme.AuthTime, extreme.Started = 1<<32-1, 0, 253_402_300_799, 0, 0
 	for name, cl := range map[string]*codec.Claims{
-		"usual": accessClaims(), "full": full, "bare": bare, "odd": odd, "extreme": extreme, "refresh": refreshClaims(),
+		"usual": accessClaims(), "full": full, "acted": acted, "bare": bare, "odd": odd, "extreme": extreme, "refresh": refreshClaims(),
 	} {
 		for alg, id := range map[codec.Algorithm]string{"": "l-active", codec.V4Local: "l-active", codec.V4Public: "p-active"} {
 			token := sign(t, c, by(alg, cl))

@@ -28,7 +28,7 @@ func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
 	}
 	if c.Type == codec.Refresh {
 		w.id(`,"jti":`, c.JTI)
-		if !c.Profile.IsZero() || !c.App.IsZero() || !c.ACR.IsZero() || !c.AMR.IsZero() || !c.Tenant.IsZero() || c.Anon {
+		if !c.Profile.IsZero() || !c.App.IsZero() || !c.ACR.IsZero() || !c.AMR.IsZero() || !c.Tenant.IsZero() || c.Anon || c.Acted() {
 			w.fail(errors.New("payload: a refresh token carries nothing else"))
 		}
 	} else {
@@ -44,6 +44,7 @@ func Append(dst []byte, c *codec.Claims, times Times) ([]byte, error) {
 		w.optional(`,"acr":`, c.ACR)
 		w.raw(`,"amr":`, c.AMR)
 		w.optional(`,"tenant":`, c.Tenant)
+		w.actor()
 		if c.Anon {
 			w.buf = append(w.buf, `,"anon":true`...)
 		}
@@ -70,6 +71,22 @@ func (w *writer) fail(err error) {
 // failAbout fails because of a member's value.
 func (w *writer) failAbout(member, problem string) {
 	w.fail(fmt.Errorf("payload: %s %s", strings.Trim(member, `{,":`), problem))
+}
+
+// actor writes who acts for the subject.
+func (w *writer) actor() {
+	c := w.c
+	if !c.Acted() {
+		return
+	}
+	if c.Anon || c.Actor.IsZero() {
+		w.fail(errors.New("payload: act needs a subject, and somebody who acts"))
+	}
+	w.text(`,"act":{"sub":`, c.Actor)
+	w.id(`,"sid":`, c.ActorSession)
+	w.number(`,"sst":`, c.ActorStarted)
+	w.optional(`,"tenant":`, c.ActorTenant)
+	w.buf = append(w.buf, '}')
 }
 
 func (w *writer) optional(member string, s codec.Span) {

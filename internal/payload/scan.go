@@ -40,13 +40,14 @@ const (
 	sawAcr
 	sawAmr
 	sawTenant
+	sawAct
 	sawAnon
 )
 
 const (
 	sawRefresh = sawIss | sawAud | sawSub | sawSid | sawIat | sawExp | sawGen | sawJti
 	sawAccess  = sawIss | sawAud | sawSub | sawSid | sawIat | sawExp | sawGen | sawPrf | sawAuthTime | sawSst
-	mayAccess  = sawAccess | sawJti | sawAcr | sawAmr | sawTenant | sawAnon
+	mayAccess  = sawAccess | sawJti | sawAcr | sawAmr | sawTenant | sawAct | sawAnon
 )
 
 // scanner reads a payload once, from front to back. A method returns false at
@@ -84,6 +85,9 @@ func Scan(c *codec.Claims, times Times) bool {
 	}
 	if s.seen&sawJti != 0 && c.JTI == [16]byte{} {
 		return false // it is left out where there is none
+	}
+	if s.seen&sawAct != 0 && s.c.Anon {
+		return false
 	}
 	return s.seen&sawAccess == sawAccess && s.seen&^uint32(mayAccess) == 0
 }
@@ -151,6 +155,8 @@ func (s *scanner) member() bool {
 		bit, ok = sawAmr, s.texts(&s.c.AMR)
 	case "tenant":
 		bit, ok = sawTenant, s.text(&s.c.Tenant) && !s.c.Tenant.IsZero()
+	case "act":
+		bit, ok = sawAct, s.actor()
 	case "anon":
 		bit, ok = sawAnon, s.literal("true")
 		s.c.Anon = ok

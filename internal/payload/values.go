@@ -169,6 +169,20 @@ func (s *scanner) literal(want string) bool {
 	return true
 }
 
+// actor reads who acts for the subject: members in the order in which they are
+// written, since nobody else writes them.
+func (s *scanner) actor() bool {
+	c := s.c
+	if !s.literal(`{"sub":`) || !s.text(&c.Actor) || c.Actor.IsZero() ||
+		!s.literal(`,"sid":`) || !s.id(&c.ActorSession) || !s.literal(`,"sst":`) || !s.number(&c.ActorStarted) {
+		return false
+	}
+	if s.literal(`,"tenant":`) && (!s.text(&c.ActorTenant) || c.ActorTenant.IsZero()) {
+		return false
+	}
+	return s.byte('}')
+}
+
 // value skips one JSON value (RFC 8259) of the application's, without white
 // space, nested at most depth deep.
 func (s *scanner) value(depth int) bool {
