@@ -20,6 +20,7 @@ type sessionJSON struct {
 	IdleExpiresAt   string `json:"idle_expires_at"`
 	Device          string `json:"device"`
 	Current         bool   `json:"current"`
+	Actor           string `json:"actor,omitempty"` // who acts for subject; none if that does so itself
 }
 
 func newSessionJSON(s *remuda.Session, current remuda.SessionID) sessionJSON {
@@ -32,7 +33,7 @@ func newSessionJSON(s *remuda.Session, current remuda.SessionID) sessionJSON {
 		ID: s.ID.String(), Subject: s.Subject, Profile: s.Profile,
 		StartedAt: at(s.StartedAt), LastSeenAt: seen, AuthenticatedAt: at(s.AuthenticatedAt),
 		ExpiresAt: at(s.Expires), IdleExpiresAt: at(s.IdleExpires),
-		Device: s.Device, Current: s.ID == current,
+		Device: s.Device, Current: s.ID == current, Actor: s.Actor,
 	}
 }
 

@@ -24,6 +24,9 @@ func (h *Handler) demand(r *http.Request, s *remuda.Session, rule Rule) error {
 	if rule.Recent == 0 && rule.Level == "" && !rule.Each {
 		return nil
 	}
+	if s.Acting() {
+		return remuda.ErrActing // whose proof it would have to be is not here
+	}
 	named := r.Header.Values(continuationHeader)
 	old := rule.Recent > 0 && !s.Recent(h.manager.Now(), rule.Recent)
 	if old || !h.reaches(s.ACR, rule.Level) || rule.Each && len(named) == 0 {

@@ -14,17 +14,20 @@ import (
 type cookieNames struct {
 	session string // the access token
 	refresh string
-	handOff string // what names of the cookies with a hand-off's state begin with
-	secure  bool
+	// What a session is kept under whose user acts for another.
+	actorSession, actorRefresh string
+	handOff                    string // what names of the cookies with a hand-off's state begin with
+	secure                     bool
 }
 
 // namesFor returns the names for https, or for plain HTTP on loopback, where
 // some clients do not send Secure cookies.
 func namesFor(secure bool) cookieNames {
 	if secure {
-		return cookieNames{session: "__Host-session", refresh: "__Host-refresh", handOff: "__Host-handoff-", secure: true}
+		return cookieNames{session: "__Host-session", refresh: "__Host-refresh",
+			actorSession: "__Host-actor-session", actorRefresh: "__Host-actor-refresh", handOff: "__Host-handoff-", secure: true}
 	}
-	return cookieNames{session: "session", refresh: "refresh", handOff: "handoff-"}
+	return cookieNames{session: "session", refresh: "refresh", actorSession: "actor-session", actorRefresh: "actor-refresh", handOff: "handoff-"}
 }
 
 // set writes the cookies of a grant. Both live as long as the session, not as

@@ -24,7 +24,11 @@ func (h *Handler) webLogin(w http.ResponseWriter, r *http.Request) error {
 	if err := h.checkOrigin(r); err != nil {
 		return err
 	}
-	replaces, err := h.cookieSession(r)
+	// Who acts for another leaves their own session too, and with it the other.
+	replaces, err := h.parkedID(r)
+	if err != nil {
+		replaces, err = h.cookieSession(r)
+	}
 	if err != nil {
 		replaces = remuda.SessionID{}
 	}
@@ -66,6 +70,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	}
 	if t == remuda.Cookie {
 		h.cookies.leave(w, r, &g)
+		h.cookies.clearParked(w, r)
 	}
 	return h.answerGrant(w, &g, t)
 }
@@ -118,7 +123,7 @@ type stepUpBody struct {
 // stepUp asks for the password again, keeps the session, and hands out its next
 // generation.
 func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
-	s, transport, err := h.signedIn(r)
+	s, transport, err := h.signedInSelf(r)
 	if err != nil {
 		return err
 	}
@@ -151,6 +156,15 @@ func (h *Handler) signedIn(r *http.Request) (*remuda.Session, remuda.Transport, 
 	s, transport, err := h.authenticate(r, Rule{})
 	if err == nil && s.Anonymous() {
 		err = &Problem{Code: CodeTokenMissing}
+	}
+	return s, transport, err
+}
+
+// signedInSelf is signedIn where nobody acts for the user.
+func (h *Handler) signedInSelf(r *http.Request) (*remuda.Session, remuda.Transport, error) {
+	s, transport, err := h.signedIn(r)
+	if err == nil && s.Acting() {
+		err = remuda.ErrActing
 	}
 	return s, transport, err
 }

@@ -46,16 +46,23 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 	if sc != scopeThis {
 		return h.logoutWide(w, r, sc)
 	}
-	id, err := h.cookieSession(r)
-	if err == nil {
-		if !h.hasCSRF(r, id) {
-			return errCSRFToken
+	// Who acts for another signs out of both.
+	var list []remuda.SessionID
+	for _, find := range []func(*http.Request) (remuda.SessionID, error){h.cookieSession, h.parkedID} {
+		if id, err := find(r); err == nil {
+			list = append(list, id)
 		}
+	}
+	if len(list) > 0 && !h.hasCSRF(r, list[0]) {
+		return errCSRFToken
+	}
+	for _, id := range list {
 		if err := h.end(r, id); err != nil {
 			return err
 		}
 	}
 	// Without a token of ours there is no session to end and nothing to guard.
+	h.cookies.clearParked(w, r)
 	h.cookies.clear(w)
 	return noContent(w)
 }

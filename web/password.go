@@ -39,7 +39,7 @@ type passwordBody struct {
 // gives this one new tokens. A client that gets no answer sends it again, with the
 // new password in both places if the old one is refused by then.
 func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
-	s, transport, err := h.signedIn(r)
+	s, transport, err := h.signedInSelf(r)
 	if err != nil {
 		return err
 	}

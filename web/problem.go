@@ -32,6 +32,8 @@ const (
 	CodeStepUpRequired    Code = "step_up_required"
 	CodeContinuation      Code = "continuation_invalid"
 	CodeContinuationUsed  Code = "continuation_used"
+	CodeImpersonating     Code = "impersonating"
+	CodeImpersonation     Code = "impersonation_refused"
 	CodeSessionLimit      Code = "session_limit"
 	CodeSignedIn          Code = "already_signed_in"
 	CodeRequestInvalid    Code = "request_invalid"
@@ -84,6 +86,8 @@ var table = map[Code]row{
 	CodeStepUpRequired:    {http.StatusUnauthorized, ActionReauthenticate, "Please prove again who you are", ""},
 	CodeContinuation:      {http.StatusConflict, ActionNone, "The request cannot be repeated like this", ""},
 	CodeContinuationUsed:  {http.StatusConflict, ActionNone, "The request was let through already", ""},
+	CodeImpersonating:     {http.StatusForbidden, ActionNone, "Not while somebody acts for the user", ""},
+	CodeImpersonation:     {http.StatusForbidden, ActionNone, "You may not act for this user", ""},
 	CodeSessionLimit:      {http.StatusForbidden, ActionNone, "Too many sessions", ""},
 	CodeSignedIn:          {http.StatusConflict, ActionNone, "Somebody else is signed in here", ""},
 	CodeRequestInvalid:    {http.StatusBadRequest, ActionNone, "The request is not valid", ""},
@@ -143,6 +147,8 @@ var codes = []struct {
 	{remuda.ErrThrottled, CodeRateLimited},
 	{remuda.ErrSessionLimit, CodeSessionLimit},
 	{remuda.ErrSignedIn, CodeSignedIn},
+	{remuda.ErrActing, CodeImpersonating},
+	{ErrImpersonationRefused, CodeImpersonation},
 	{remuda.ErrContinuation, CodeContinuation},
 	{remuda.ErrContinuationUsed, CodeContinuationUsed},
 	{remuda.ErrRequest, CodeRequestInvalid},

@@ -29,6 +29,8 @@ type Config struct {
 	Authenticator Authenticator
 	// Passwords stores new passwords. Nil means that none can be changed here.
 	Passwords PasswordChanger
+	// Impersonators decides who may act for whom. Nil means that nobody does.
+	Impersonators Impersonators
 	// Origins are the origins whose pages may use cookies here, exactly as a
 	// browser sends them: "https://app.example". At least one; all https, or
 	// all http on a loopback host.
@@ -59,20 +61,21 @@ type Config struct {
 
 // Handler serves the endpoints. It is safe for concurrent use.
 type Handler struct {
-	manager   *remuda.Manager
-	keys      *keyring.Ring
-	auth      Authenticator
-	passwords PasswordChanger // nil: there is no such route
-	prefix    string
-	origins   map[string]bool
-	cookies   cookieNames
-	profiles  map[remuda.Transport][]string
-	handOff   *handOff // nil if there is none
-	levels    []string
-	proxies   []netip.Prefix
-	events    event.Sink
-	log       *slog.Logger
-	routes    map[string]route
+	manager       *remuda.Manager
+	keys          *keyring.Ring
+	auth          Authenticator
+	passwords     PasswordChanger // nil: there is no such route
+	impersonators Impersonators   // likewise
+	prefix        string
+	origins       map[string]bool
+	cookies       cookieNames
+	profiles      map[remuda.Transport][]string
+	handOff       *handOff // nil if there is none
+	levels        []string
+	proxies       []netip.Prefix
+	events        event.Sink
+	log           *slog.Logger
+	routes        map[string]route
 }
 
 // route is one path: a handler for each method.
@@ -99,7 +102,7 @@ func New(cfg Config) (*Handler, error) {
 		problems = append(problems, err)
 	}
 	h := &Handler{
-		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, prefix: cfg.Prefix,
+		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
 		levels: slices.Clone(cfg.Levels), events: cfg.Events, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
@@ -175,6 +178,11 @@ func (h *Handler) endpoints() map[string]route {
 	}
 	if h.passwords != nil {
 		routes["/password"] = route{http.MethodPost: h.changePassword}
+	}
+	if h.impersonators != nil {
+		routes["/impersonate"] = route{
+			http.MethodGet: h.impersonator, http.MethodPost: h.impersonate, http.MethodDelete: h.stopImpersonating,
+		}
 	}
 	if len(h.profiles[remuda.Cookie]) > 0 {
 		routes["/web/login"] = route{http.MethodPost: h.webLogin}

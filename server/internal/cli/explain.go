@@ -50,6 +50,10 @@ request or session, older than ten minutes, or one that no step-up has named.
 Nothing was done. Send the request without it, and begin again.`,
 	web.CodeContinuationUsed: `The request was let through with this continuation before: whatever it does, it has
 been done once. A client whose first answer was lost is told this on its retry.`,
+	web.CodeImpersonating: `Somebody acts for the user in this session (see "actor"), and asked for what only the
+user may do: change credentials, step up, end other sessions, act for a third.`,
+	web.CodeImpersonation: `The user may not act for that one: they are no support, the other must never be acted
+for, or does not exist. The answer is the same for all three.`,
 	web.CodeSessionLimit: `The user has as many sessions as the profile allows ("max_sessions"), and it refuses
 more ("at_limit: refuse"). End one on another device first.`,
 	web.CodeSignedIn: `Somebody comes from another site by a hand-off, and somebody else is signed in here.
