@@ -22,6 +22,14 @@ type Config struct {
 	// managers over one store list the same, since from the longest lifetime they
 	// know for how long an entry of the revocation log can matter.
 	Profiles []Profile
+	// ProfileFor returns the name of the profile that a session of a tenant gets in
+	// place of the asked one, at [Manager.Start] and [Manager.RedeemHandOff]: a
+	// tenant's own lifetimes, caps and policies. Empty, or the asked one, changes
+	// nothing. Both have the same transport, and either both or neither are
+	// recordless: for anything else nobody is signed in. It is not asked without a
+	// tenant. It returns at once, and is safe for concurrent use. Nil changes
+	// nothing for anybody.
+	ProfileFor func(tenant, profile string) string
 	// Events receives what happened. Nil means nobody.
 	Events event.Sink
 	// Now returns the present time. Nil means time.Now.

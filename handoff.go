@@ -290,8 +290,12 @@ func goneOr(err error) error {
 
 // beginChild starts the session at the target.
 func (m *Manager) beginChild(ctx context.Context, parent *Session, req *RedeemHandOffRequest, now time.Time) (Grant, error) {
+	name, err := m.profileFor(parent.Tenant, req.Profile)
+	if err != nil {
+		return Grant{}, err
+	}
 	start := StartRequest{
-		Profile: req.Profile, Subject: parent.Subject, Tenant: parent.Tenant,
+		Profile: name, Subject: parent.Subject, Tenant: parent.Tenant,
 		ACR: parent.ACR, AMR: parent.AMR, Client: req.Client,
 	}
 	if req.Present != nil {

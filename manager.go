@@ -38,10 +38,11 @@ type Manager struct {
 	bindings bindings
 	counters counters
 	gate     gate
-	source   ClaimsSource  // nil if there is none
-	dataGate gate          // for changes of data
-	claims   sync.Pool     // of *codec.Claims
-	longest  time.Duration // for how long anything of a session can matter
+	source   ClaimsSource                        // nil if there is none
+	tenants  func(tenant, profile string) string // likewise
+	dataGate gate                                // for changes of data
+	claims   sync.Pool                           // of *codec.Claims
+	longest  time.Duration                       // for how long anything of a session can matter
 
 	running    context.Context // ends with Close
 	stop       context.CancelFunc
@@ -101,7 +102,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		longest: longestLife(cfg.Profiles) + cfg.Leeway + cfg.MaxStaleness,
 	}
 	m.items, _ = cfg.Store.(store.Items)
-	m.source = cfg.ClaimsSource
+	m.source, m.tenants = cfg.ClaimsSource, cfg.ProfileFor
 	m.running, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, pr := range cfg.Profiles {
 		m.profiles[pr.Name] = newProfile(pr, cfg.Issuer)
@@ -207,6 +208,22 @@ func (m *Manager) Profile(name string) (Profile, bool) {
 		return Profile{}, false
 	}
 	return p.Profile, true
+}
+
+// profileFor returns the name of the profile that a session of a tenant gets.
+func (m *Manager) profileFor(tenant, name string) (string, error) {
+	if m.tenants == nil || tenant == "" {
+		return name, nil
+	}
+	own := m.tenants(tenant, name)
+	if own == "" || own == name {
+		return name, nil
+	}
+	asked, p := m.profiles[name], m.profiles[own]
+	if asked == nil || p == nil || p.Transport != asked.Transport || p.Recordless != asked.Recordless {
+		return "", fmt.Errorf("%w: the profile %q cannot take the place of %q", ErrRequest, own, name)
+	}
+	return own, nil
 }
 
 // Now returns the present time as the manager sees it: store time.

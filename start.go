@@ -36,6 +36,9 @@ func (m *Manager) Start(ctx context.Context, req StartRequest) (Grant, error) {
 	if now.Sub(began) > startBound {
 		return Grant{}, fmt.Errorf("%w: it took too long to check who this is", ErrUnavailable)
 	}
+	if req.Profile, err = m.profileFor(req.Tenant, req.Profile); err != nil {
+		return Grant{}, err
+	}
 	p, r, err := m.newRecord(&req, startedAt(began))
 	if err != nil {
 		return Grant{}, err

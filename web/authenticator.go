@@ -12,6 +12,7 @@ import (
 type Credentials struct {
 	Username string // as typed at login
 	Subject  string // at step-up: the subject of the session, whose password is asked again
+	Tenant   string // of Subject
 	Password string
 	Address  netip.Addr // of the client; the zero value if unknown
 }

@@ -174,7 +174,7 @@ func (h *Handler) askAgain(r *http.Request, s *remuda.Session, password string, 
 	if password == "" {
 		return Identity{}, problem(CodeRequestInvalid, "password is required.")
 	}
-	who, err := h.auth.Authenticate(r.Context(), Credentials{Subject: s.Subject, Password: password, Address: client.Address})
+	who, err := h.auth.Authenticate(r.Context(), Credentials{Subject: s.Subject, Tenant: s.Tenant, Password: password, Address: client.Address})
 	if err != nil {
 		return Identity{}, h.refuseLogin(err, s.Subject, s.Profile, client)
 	}

@@ -26,6 +26,9 @@ func (a *Authenticator) accountKey(c web.Credentials) key {
 	if name == "" {
 		name = c.Subject
 	}
+	if c.Tenant != "" { // another one's user of the same name is another account
+		return a.mac.SumString("account of\x00" + c.Tenant + "\x00" + a.cfg.Fold(name))
+	}
 	return a.mac.SumString("account\x00" + a.cfg.Fold(name))
 }
 

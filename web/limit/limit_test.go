@@ -189,6 +189,13 @@ func TestSpellings(t *testing.T) {
 		f.want(web.Credentials{Subject: "alice", Password: "right", Address: home}, 1, throttled)
 		f.want(web.Credentials{Username: "alice2", Password: "wrong", Address: home}, 1, failed)
 
+		// Of another tenant it is another account.
+		f = setup(t, limit.Config{})
+		f.want(web.Credentials{Subject: "alice", Tenant: "bank", Password: "wrong", Address: home}, 5, failed)
+		f.want(web.Credentials{Subject: "alice", Tenant: "bank", Password: "wrong", Address: home}, 1, throttled)
+		f.want(web.Credentials{Subject: "alice", Password: "wrong", Address: away}, 1, failed)
+		f.want(web.Credentials{Subject: "alice", Tenant: "shop", Password: "wrong", Address: away}, 1, failed)
+
 		f = setup(t, limit.Config{Fold: func(s string) string { return strings.ReplaceAll(s, ".", "") }})
 		f.want(web.Credentials{Username: "al.ice", Password: "wrong", Address: home}, 5, failed)
 		f.want(web.Credentials{Username: "a.lice", Password: "wrong", Address: home}, 1, throttled)
