@@ -48,8 +48,8 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 	}
 	id, err := h.cookieSession(r)
 	if err == nil {
-		if !h.hasCSRF(r, id) {
-			return errCSRFToken
+		if err := h.checkCSRF(r, id); err != nil {
+			return err
 		}
 		if err := h.end(r, id); err != nil {
 			return err
@@ -119,11 +119,11 @@ func (h *Handler) recent(r *http.Request) (*remuda.Session, remuda.Transport, er
 		return nil, transport, err
 	}
 	if s.Anonymous() {
-		return nil, transport, &Problem{Code: CodeTokenMissing}
+		return nil, transport, anonymous(s)
 	}
 	p, _ := h.manager.Profile(s.Profile)
-	if !s.Recent(h.manager.Now(), p.StepUp) {
-		return nil, transport, &Problem{Code: CodeStepUpRequired, maxAge: p.StepUp}
+	if now := h.manager.Now(); !s.Recent(now, p.StepUp) {
+		return nil, transport, notRecent(s, now, p.StepUp)
 	}
 	return s, transport, nil
 }
