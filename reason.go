@@ -31,7 +31,7 @@ const (
 	// [ErrTokenInvalid], of a genuine token.
 	ReasonProfile        Reason = "profile"         // its profile is not in the configuration any more
 	ReasonTransport      Reason = "transport"       // transport, wanted: a cookie shown as Bearer, or the other way round
-	ReasonCredential     Reason = "credential"      // credential, wanted: the profile has tokens of another format by now
+	ReasonCredential     Reason = "credential"      // format, wanted: the profile has tokens of another one by now
 	ReasonIssuer         Reason = "issuer"          // issuer, wanted
 	ReasonAudience       Reason = "audience"        // audience, wanted; of a refresh token: of the other transport
 	ReasonIssuedAhead    Reason = "issued_ahead"    // issued, by: later than the present by more than the leeway
@@ -205,7 +205,7 @@ func (m *Manager) misfit(why Reason, c *codec.Claims, p *profile, kind Credentia
 	case ReasonTransport:
 		differ("transport", t.String(), p.Transport.String())
 	case ReasonCredential:
-		differ("credential", kind.String(), p.Credential.String())
+		differ("format", kind.String(), p.Credential.String())
 	case ReasonIssuer:
 		differ("issuer", string(c.Text(c.Issuer)), m.issuer)
 	case ReasonAudience:

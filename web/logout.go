@@ -69,13 +69,13 @@ func (h *Handler) tokenLogout(w http.ResponseWriter, r *http.Request) error {
 	if sc != scopeThis {
 		return h.logoutWide(w, r, sc)
 	}
-	token, err := presented(w, r)
+	token, where, err := presented(w, r)
 	if err != nil {
 		return err
 	}
 	id, err := h.manager.Identify(token, remuda.Bearer)
 	if err != nil {
-		return err
+		return shown(where, err)
 	}
 	if err := h.end(r, id); err != nil {
 		return err

@@ -35,7 +35,7 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.refresh(w, r, token, remuda.Cookie)
+	return shown(h.cookies.refresh, h.refresh(w, r, token, remuda.Cookie))
 }
 
 // webExtend exchanges the only cookie of a session that has one. To others a
@@ -49,7 +49,7 @@ func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = h.refresh(w, r, token, remuda.Cookie)
+	err = shown(h.cookies.session, h.refresh(w, r, token, remuda.Cookie))
 	if errors.Is(err, remuda.ErrTokenInvalid) {
 		return &Problem{Code: CodeTokenMissing, because: err}
 	}
@@ -89,32 +89,32 @@ func (h *Handler) ownCookie(r *http.Request, name string, values []string) (stri
 // tokenRefresh exchanges a refresh token from the header or the body. Cookies do
 // not count.
 func (h *Handler) tokenRefresh(w http.ResponseWriter, r *http.Request) error {
-	token, err := presented(w, r)
+	token, where, err := presented(w, r)
 	if err != nil {
 		return err
 	}
-	return h.refresh(w, r, token, remuda.Bearer)
+	return shown(where, h.refresh(w, r, token, remuda.Bearer))
 }
 
-// presented returns the token in the header or in the body, not both.
-func presented(w http.ResponseWriter, r *http.Request) (string, error) {
+// presented returns the token in the header or in the body, not both, and which.
+func presented(w http.ResponseWriter, r *http.Request) (token, where string, err error) {
 	token, ok, err := bearer(r)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var body tokenBody
 	if err := readOptionalJSON(w, r, &body); err != nil {
-		return "", err
+		return "", "", err
 	}
 	switch {
 	case ok && body.RefreshToken != "":
-		return "", errTwoTokens
+		return "", "", errTwoTokens
 	case ok:
-		return token, nil
+		return token, "bearer", nil
 	case body.RefreshToken != "":
-		return body.RefreshToken, nil
+		return body.RefreshToken, "body", nil
 	default:
-		return "", (&Problem{Code: CodeTokenMissing}).refuse(ReasonNoCredential)
+		return "", "", (&Problem{Code: CodeTokenMissing}).refuse(ReasonNoCredential)
 	}
 }
 
@@ -128,7 +128,7 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, 
 	if errors.Is(err, remuda.ErrTokenInvalid) {
 		first := err
 		if g, err = h.extend(r, token, t); err != nil {
-			err = instead(err, first)
+			err = inEitherWay(err, first)
 		}
 	}
 	if err != nil {

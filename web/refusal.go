@@ -33,7 +33,8 @@ type Step struct {
 	// its code.
 	Reason remuda.Reason
 	// Facts are those that the reason names, and of a credential where it was:
-	// "credential" (a cookie's name, or "bearer"), "value" and "of" among several.
+	// "credential" (a cookie's name, "bearer" or "body"), and "value" and "of" among
+	// several of one name.
 	Facts []slog.Attr
 }
 
@@ -124,6 +125,20 @@ func instead(err error, first ...error) error {
 		a.all = append(a.all, attempt{err: e})
 	}
 	return a
+}
+
+// inEitherWay is the error of a token that could neither be extended nor refreshed
+// with. Of what it is not made for there is nothing to tell.
+func inEitherWay(extend, refresh error) error {
+	why := func(err error) remuda.Reason { return steps(err)[0].Reason }
+	switch {
+	case why(extend) == remuda.ReasonTokenType:
+		return as(extend, refresh)
+	case why(refresh) == remuda.ReasonTokenType, why(refresh) == why(extend):
+		return extend
+	default:
+		return instead(extend, refresh)
+	}
 }
 
 // as is an error that is told in place of another.
