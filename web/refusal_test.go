@@ -622,6 +622,36 @@ var facts = map[remuda.Reason]string{
 	web.ReasonLoginThrottled: "after", "request_invalid": "detail",
 }
 
+// Some reasons are found in two places.
+func TestReasonsFoundElsewhere(t *testing.T) {
+	t.Parallel()
+	l := &told{t: t}
+	s := l.site(api(func(p *remuda.Profile) { p.Idle, p.Absolute = time.Hour, 24*time.Hour }))
+	access, refresh, _ := s.tokens()
+	_, second, _ := s.tokens()
+	for _, c := range []struct {
+		name string
+		ask  func()
+		want remuda.Reason
+		fact string
+	}{
+		{"the audience of an access token", func() {
+			l.node(s, api(func(p *remuda.Profile) { p.Audience = "urn:other" })).hello(access)
+		}, remuda.ReasonAudience, "wanted=urn:other"},
+		{"the issuer of a refresh token", func() {
+			l.node(s, func(c *remuda.Config, _ *web.Config) { c.Issuer = shop }).refresh(refresh)
+		}, remuda.ReasonIssuer, "wanted=" + shop},
+		{"a record that was not used", func() { s.advance(2 * time.Hour); s.refresh(refresh); s.refresh(refresh) }, remuda.ReasonIdle, "ended="},
+		{"a record that is old", func() { s.advance(25 * time.Hour); s.refresh(second); s.refresh(second) }, remuda.ReasonAbsolute, "ended="},
+	} {
+		c.ask()
+		step := l.list[len(l.list)-1].Steps[0]
+		if step.Reason != c.want || !strings.Contains(fmt.Sprint(step.Facts), c.fact) {
+			t.Errorf("%s: %v", c.name, step)
+		}
+	}
+}
+
 // Of several values of a cookie, and of a token that can be renewed in two ways, all
 // that was tried is told, and nothing twice.
 func TestSteps(t *testing.T) {
