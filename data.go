@@ -359,7 +359,7 @@ func (m *Manager) liveRecord(ctx context.Context, id SessionID) (*record, error)
 		return nil, openFailed(err)
 	}
 	if err := m.checkLive(ctx, &r, m.clock.now()); err != nil {
-		return nil, err
+		return nil, ofSession(err, id)
 	}
 	return &r, nil
 }

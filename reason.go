@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -118,12 +119,10 @@ func refuse(err error, why Reason, facts ...slog.Attr) error {
 // error, if it has one. The claims are those of the last verification: they have no
 // key if that failed.
 func about(err error, c *codec.Claims) error {
-	e, ok := errors.AsType[*RefusalError](err)
-	if !ok || c.Key == "" {
+	if c.Key == "" {
 		return err
 	}
-	facts := append([]slog.Attr{}, e.Facts...) // others may hold the error
-	facts = append(facts, slog.String("key", c.Key))
+	facts := []slog.Attr{slog.String("key", c.Key)}
 	if c.Type != codec.HandOff { // what names a hand-off is no session
 		facts = append(facts, slog.String("session", SessionID(c.Session).String()), slog.Int64("gen", int64(c.Gen)))
 	}
@@ -135,8 +134,20 @@ func about(err error, c *codec.Claims) error {
 			facts = append(facts, slog.String(text.name, string(c.Text(text.span))))
 		}
 	}
-	return &RefusalError{Err: err, Reason: e.Reason, Facts: facts}
+	return also(err, facts...)
 }
+
+// also adds facts to an error, if it has a reason. Others may hold the error.
+func also(err error, facts ...slog.Attr) error {
+	e, ok := errors.AsType[*RefusalError](err)
+	if !ok {
+		return err
+	}
+	return &RefusalError{Err: err, Reason: e.Reason, Facts: slices.Concat(e.Facts, facts)}
+}
+
+// ofSession says which session an error is about that was asked for by its id.
+func ofSession(err error, id SessionID) error { return also(err, slog.String("session", id.String())) }
 
 // past says that a deadline has passed, by how much, and how far this node's clock
 // was from the store's.

@@ -250,7 +250,7 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		return Grant{}, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, ofSession(err, req.Session)
 	}
 	m.emit(event.SessionSteppedUp, r, req.Client, now, nil)
 	return g, nil

@@ -23,6 +23,14 @@ func (r *record) session() Session {
 // Session returns a session that lives. It returns [ErrTokenInvalid] if there is
 // none, [ErrSessionExpired], [ErrSessionEnded] or [ErrUnavailable].
 func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
+	s, err := m.read(ctx, id)
+	if err != nil {
+		return Session{}, ofSession(err, id)
+	}
+	return s, nil
+}
+
+func (m *Manager) read(ctx context.Context, id SessionID) (Session, error) {
 	row, err := m.store.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return Session{}, refuse(ErrTokenInvalid, ReasonNoRecord)

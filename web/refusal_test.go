@@ -641,6 +641,23 @@ func TestReasonsFoundElsewhere(t *testing.T) {
 		{"the issuer of a refresh token", func() {
 			l.node(s, func(c *remuda.Config, _ *web.Config) { c.Issuer = shop }).refresh(refresh)
 		}, remuda.ReasonIssuer, "wanted=" + shop},
+		{"a session that is asked for by its id", func() {
+			deaf, d, access := l.deafSite(func(p *remuda.Profile) { p.Outage = remuda.OutageServe })
+			id, err := deaf.manager.Identify(access, remuda.Bearer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row, err := d.Get(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := row.Version
+			row.EndedAt, row.EndReason, row.Version = deaf.time(), "admin", store.Version{1}
+			if err := d.Update(t.Context(), row, was); err != nil {
+				t.Fatal(err)
+			}
+			deaf.do(request{"GET", "/auth/session", []string{"Authorization: Bearer " + access}, ""})
+		}, remuda.ReasonEnded, "session="},
 		{"a record that was not used", func() { s.advance(2 * time.Hour); s.refresh(refresh); s.refresh(refresh) }, remuda.ReasonIdle, "ended="},
 		{"a record that is old", func() { s.advance(25 * time.Hour); s.refresh(second); s.refresh(second) }, remuda.ReasonAbsolute, "ended="},
 	} {

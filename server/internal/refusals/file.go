@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -63,9 +64,15 @@ func open(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// creating keeps two keepers of one process apart while a new file is made: to close
+// any descriptor of a file drops the locks that SQLite has on it in this process.
+var creating sync.Mutex
+
 // create makes the file, if it is missing, for its owner alone. One that is there
-// is not opened here: to close it would drop the locks of SQLite.
+// is not opened here.
 func create(path string) error {
+	creating.Lock()
+	defer creating.Unlock()
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
