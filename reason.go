@@ -212,16 +212,16 @@ func (m *Manager) misfit(why Reason, c *codec.Claims, p *profile, kind Credentia
 	differ := func(name, is, wanted string) {
 		facts = []slog.Attr{slog.String(name, is), slog.String("wanted", wanted)}
 	}
-	switch why {
-	case ReasonTransport:
+	switch {
+	case why == ReasonTransport:
 		differ("transport", t.String(), p.Transport.String())
-	case ReasonCredential:
+	case why == ReasonCredential:
 		differ("format", kind.String(), p.Credential.String())
-	case ReasonIssuer:
+	case why == ReasonIssuer:
 		differ("issuer", string(c.Text(c.Issuer)), m.issuer)
-	case ReasonAudience:
+	case why == ReasonAudience:
 		differ("audience", string(c.Text(c.Audience)), p.audience)
-	case ReasonIssuedAhead:
+	case why == ReasonIssuedAhead:
 		facts = m.ahead(c, now)
 	}
 	return refuse(ErrTokenInvalid, why, facts...)

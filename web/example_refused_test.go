@@ -39,8 +39,8 @@ func ExampleConfig_refused() {
 		Manager: manager, Keys: ring, Authenticator: passwords{}, Origins: []string{origin},
 		Refused: func(r *http.Request, f *web.Refusal) {
 			for _, step := range f.Steps {
-				facts := append(step.Facts, slog.String("request_id", f.RequestID))
-				log.LogAttrs(r.Context(), slog.LevelInfo, string(step.Reason), facts...)
+				facts := append(step.Facts, slog.String("reason", string(step.Reason)), slog.String("request_id", f.RequestID))
+				log.LogAttrs(r.Context(), slog.LevelInfo, "refused", facts...)
 			}
 		},
 	})
@@ -50,5 +50,5 @@ func ExampleConfig_refused() {
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/auth/session", nil)
 	req.Header.Set("Authorization", "Bearer something-else")
 	handler.ServeHTTP(httptest.NewRecorder(), req)
-	// Output: level=INFO msg=malformed credential=bearer
+	// Output: level=INFO msg=refused credential=bearer reason=malformed
 }

@@ -41,7 +41,7 @@ type Step struct {
 // The reasons of this package. Each names the code that it leads to, and its facts.
 const (
 	// CodeTokenMissing.
-	ReasonNoCredential remuda.Reason = "no_credential" // refresh_cookie
+	ReasonNoCredential remuda.Reason = "no_credential" //nolint:gosec // the name of a reason. Fact: refresh_cookie
 	ReasonAnonymous    remuda.Reason = "anonymous"     // session: of a visitor, where somebody has to be signed in
 
 	// CodeTokenInvalid.
@@ -197,15 +197,17 @@ type reasons struct{ err error }
 
 // LogValue implements [slog.LogValuer].
 func (r reasons) LogValue() slog.Value {
-	var list []string
-	for _, s := range steps(r.err) {
-		text := string(s.Reason)
-		for _, f := range s.Facts {
-			text += fmt.Sprintf(" %s=%v", f.Key, f.Value)
+	var b strings.Builder
+	for i, s := range steps(r.err) {
+		if i > 0 {
+			b.WriteString("; ")
 		}
-		list = append(list, text)
+		b.WriteString(string(s.Reason))
+		for _, f := range s.Facts {
+			fmt.Fprintf(&b, " %s=%v", f.Key, f.Value)
+		}
 	}
-	return slog.StringValue(strings.Join(list, "; "))
+	return slog.StringValue(b.String())
 }
 
 // originFacts are those of a request's Origin and Sec-Fetch-Site.
