@@ -3,6 +3,7 @@ package remuda
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -20,6 +21,7 @@ func (m *Manager) Authenticate(ctx context.Context, req AuthenticateRequest) (*S
 	s, err := m.authenticate(ctx, c, req, own, now)
 	if err != nil {
 		m.counters.count(decisionOf(err), c.Session)
+		err = m.explained(err, c, req.Token, codec.Access)
 	}
 	return s, err
 }
@@ -33,7 +35,7 @@ func (m *Manager) authenticate(ctx context.Context, c *codec.Claims, req Authent
 		return nil, err
 	}
 	if now.Unix() >= c.Expires {
-		return nil, p.tokenExpired()
+		return nil, refuse(p.tokenExpired(), ReasonTokenExpired, m.clock.past("expired", time.Unix(c.Expires, 0).UTC(), now)...)
 	}
 	s := newSession(c, p)
 	row, err := m.alive(ctx, p, s, c.Key, req.Outage, own, now)
@@ -77,19 +79,40 @@ func decisionOf(err error) Decision {
 	}
 }
 
-// verifyAccess checks everything about an access token but its expiry.
+// verifyAccess checks everything about an access token but its expiry. Of one that
+// does not verify it gives no reason: see explained.
 func (m *Manager) verifyAccess(c *codec.Claims, token string, t Transport, now time.Time) (*profile, error) {
 	kind, err := m.codecs.verify(c, codec.Access, token)
 	if err != nil {
 		return nil, ErrTokenInvalid
 	}
 	p := m.profiles[string(c.Text(c.Profile))]
-	if p == nil || p.Transport != t || p.Credential != kind ||
-		string(c.Text(c.Issuer)) != m.issuer || string(c.Text(c.Audience)) != p.audience ||
-		c.IssuedAt > now.Add(m.leeway).Unix() || c.Subject.IsZero() != c.Anon {
-		return nil, ErrTokenInvalid
+	if why := m.unfit(c, p, kind, t, now); why != "" {
+		return nil, m.misfit(why, c, p, kind, t, now)
 	}
 	return p, nil
+}
+
+// unfit says which claim of a genuine access token does not fit, or "".
+func (m *Manager) unfit(c *codec.Claims, p *profile, kind Credential, t Transport, now time.Time) Reason {
+	switch {
+	case p == nil:
+		return ReasonProfile
+	case p.Transport != t:
+		return ReasonTransport
+	case p.Credential != kind:
+		return ReasonCredential
+	case string(c.Text(c.Issuer)) != m.issuer:
+		return ReasonIssuer
+	case string(c.Text(c.Audience)) != p.audience:
+		return ReasonAudience
+	case c.IssuedAt > now.Add(m.leeway).Unix():
+		return ReasonIssuedAhead
+	case c.Subject.IsZero() != c.Anon:
+		return ReasonSubject
+	default:
+		return ""
+	}
 }
 
 // newSession copies the claims out of their buffer: one string for all texts.
@@ -115,33 +138,25 @@ func newSession(c *codec.Claims, p *profile) *Session {
 func (m *Manager) live(ctx context.Context, p *profile, s *Session, now time.Time) (*store.Record, error) {
 	row, err := m.store.Get(ctx, s.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrTokenInvalid
+		return nil, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	st := columns(&row)
 	if row.Ended() {
-		return nil, endedError(st.EndReason)
+		return nil, st.endedError(now)
 	}
-	if _, over := st.expired(now); over {
-		return nil, ErrSessionExpired
+	if reason, over := st.expired(now); over {
+		return nil, m.clock.overdue(&st, reason, now)
 	}
 	if row.Subject != s.Subject || row.Tenant != s.Tenant || row.Profile != s.Profile {
-		return nil, ErrTokenInvalid
+		return nil, refuse(ErrTokenInvalid, ReasonRecordDiffers)
 	}
 	if p.Rotation.OneAccessToken && !st.accessible(s.Gen, now, policy{Rotation: p.Rotation}) {
-		return nil, ErrTokenExpired
+		return nil, refuse(ErrTokenExpired, ReasonLeftBehind, newest(st.Gen))
 	}
 	return &row, nil
-}
-
-// endedError tells a session that has run out from one that was ended.
-func endedError(reason EndReason) error {
-	if reason == EndIdle || reason == EndExpired {
-		return ErrSessionExpired
-	}
-	return ErrSessionEnded
 }
 
 // noteUse notes that the session is used.
@@ -170,11 +185,12 @@ func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
 		return m.identifyOpaque(c, token, t)
 	}
 	now := m.clock.now()
-	if _, err := m.verifyAccess(c, token, t, now); err == nil {
-		return c.Session, nil
+	_, err := m.verifyAccess(c, token, t, now)
+	if err != nil && c.Key == "" { // no access token
+		err = m.verifyRefresh(c, token, t, now)
 	}
-	if err := m.verifyRefresh(c, token, t, now); err != nil {
-		return SessionID{}, err
+	if err != nil {
+		return SessionID{}, m.explained(err, c, token, codec.Access, codec.Refresh)
 	}
 	return c.Session, nil
 }
@@ -183,12 +199,15 @@ func (m *Manager) Identify(token string, t Transport) (SessionID, error) {
 // needs no record: it is a refresh token or, where the profile says so, an access
 // token, expired or not.
 func (m *Manager) verifyExchange(c *codec.Claims, token string, t Transport, now time.Time) (byAccess bool, err error) {
-	if err = m.verifyRefresh(c, token, t, now); err == nil {
-		return false, nil
+	if err = m.verifyRefresh(c, token, t, now); err == nil || c.Key != "" {
+		return false, err
 	}
 	p, err := m.verifyAccess(c, token, t, now)
-	if err != nil || !p.Rotation.ByAccess || c.JTI == (mark{}) {
-		return false, ErrTokenInvalid
+	if err != nil {
+		return false, err
+	}
+	if !p.Rotation.ByAccess || c.JTI == (mark{}) {
+		return false, refuse(ErrTokenInvalid, ReasonNotRotating)
 	}
 	return true, nil
 }
@@ -204,18 +223,24 @@ func (m *Manager) Refreshable(token string, t Transport) bool {
 	return err == nil
 }
 
-// verifyRefresh checks everything about a refresh token that needs no record.
+// verifyRefresh checks everything about a refresh token that needs no record. Of
+// one that does not verify it gives no reason: see explained.
 func (m *Manager) verifyRefresh(c *codec.Claims, token string, t Transport, now time.Time) error {
-	if _, err := m.codecs.verify(c, codec.Refresh, token); err != nil ||
-		string(c.Text(c.Issuer)) != m.issuer || c.IssuedAt > now.Add(m.leeway).Unix() {
+	if _, err := m.codecs.verify(c, codec.Refresh, token); err != nil {
 		return ErrTokenInvalid
+	}
+	if issuer := c.Text(c.Issuer); string(issuer) != m.issuer {
+		return refuse(ErrTokenInvalid, ReasonIssuer, slog.String("issuer", string(issuer)), slog.String("wanted", m.issuer))
+	}
+	if c.IssuedAt > now.Add(m.leeway).Unix() {
+		return refuse(ErrTokenInvalid, ReasonIssuedAhead, m.ahead(c, now)...)
 	}
 	path := refreshByBearer
 	if t == Cookie {
 		path = refreshByCookie
 	}
 	if aud := c.Text(c.Audience); len(aud) != len(m.issuer)+len(path) || string(aud[len(m.issuer):]) != path {
-		return ErrTokenInvalid
+		return refuse(ErrTokenInvalid, ReasonAudience, slog.String("audience", string(aud)), slog.String("wanted", m.issuer+path))
 	}
 	return nil
 }

@@ -277,7 +277,7 @@ func (m *Manager) reread(ctx context.Context, b *binding) error {
 	}
 	st := columns(&row)
 	if row.Ended() {
-		if err := endedError(st.EndReason); !errors.Is(err, ErrSessionEnded) {
+		if err := st.endedError(m.clock.now()); !errors.Is(err, ErrSessionEnded) {
 			return err
 		}
 		return &EndedError{Reason: st.EndReason}

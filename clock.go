@@ -3,6 +3,7 @@ package remuda
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,7 +92,8 @@ func (c *clock) uncertainty() time.Duration { return 2 * time.Duration(c.margin.
 // is wrong with one of them.
 func (c *clock) trusted() (time.Time, error) {
 	if off := time.Duration(c.offset.Load()); off.Abs() > c.leeway {
-		return time.Time{}, fmt.Errorf("%w: this node's clock is %v from the store's", ErrUnavailable, off)
+		return time.Time{}, refuse(fmt.Errorf("%w: this node's clock is %v from the store's", ErrUnavailable, off),
+			ReasonClock, slog.Duration("clock_offset", off), slog.Duration("leeway", c.leeway))
 	}
 	return c.now(), nil
 }

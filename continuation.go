@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/remuda-go/remuda/store"
@@ -121,17 +122,17 @@ func (m *Manager) UseContinuation(ctx context.Context, token string, session Ses
 		return err
 	}
 	if c.request != request {
-		return fmt.Errorf("%w: it is of another request", ErrContinuation)
+		return refuse(ErrContinuation, ReasonContinuationRequest)
 	}
 	now := m.clock.now()
 	item, err := m.items.GetItem(ctx, continuationKind, c.key(), now)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: no step-up has named it", ErrContinuation)
+		return refuse(ErrContinuation, ReasonContinuationUngranted)
 	case err != nil:
 		return unavailable(err)
 	case len(item.Value) != 1+len(session) || SessionID(item.Value[1:]) != session:
-		return fmt.Errorf("%w: it is of another session", ErrContinuation)
+		return refuse(ErrContinuation, ReasonContinuationSession, slog.String("session", session.String()))
 	case item.Value[0] != continuationGranted:
 		return ErrContinuationUsed
 	}
@@ -161,11 +162,11 @@ func (m *Manager) openContinuation(token string, session SessionID) (continuatio
 	b, ok := m.ring.OpenCursor(continuationKind, token)
 	switch {
 	case !ok || !c.decode(b):
-		return c, fmt.Errorf("%w: it is none of ours", ErrContinuation)
+		return c, refuse(ErrContinuation, ReasonContinuationForm)
 	case !session.IsZero() && c.session != session:
-		return c, fmt.Errorf("%w: it is of another session", ErrContinuation)
+		return c, refuse(ErrContinuation, ReasonContinuationSession, slog.String("session", session.String()))
 	case now.Sub(c.refused) >= ContinuationLife || c.refused.Sub(now) > m.leeway:
-		return c, fmt.Errorf("%w: it is too old", ErrContinuation)
+		return c, refuse(ErrContinuation, ReasonContinuationOld, slog.Time("refused", c.refused), slog.Duration("by", now.Sub(c.refused)-ContinuationLife))
 	}
 	return c, nil
 }

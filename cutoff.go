@@ -145,7 +145,7 @@ func (m *Manager) cutOff(ctx context.Context, t *revocation.Token, now time.Time
 		}
 		for i := range list {
 			if covers(&list[i], t) {
-				return ErrSessionEnded
+				return coveredBy(&list[i])
 			}
 		}
 	}

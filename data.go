@@ -359,7 +359,7 @@ func (m *Manager) liveRecord(ctx context.Context, id SessionID) (*record, error)
 		return nil, openFailed(err)
 	}
 	if err := m.checkLive(ctx, &r, m.clock.now()); err != nil {
-		return nil, err
+		return nil, ofSession(err, id)
 	}
 	return &r, nil
 }
@@ -368,7 +368,7 @@ func (m *Manager) liveRecord(ctx context.Context, id SessionID) (*record, error)
 func (m *Manager) noRecord() error {
 	for _, p := range m.profiles {
 		if !p.Recordless {
-			return ErrTokenInvalid
+			return refuse(ErrTokenInvalid, ReasonNoRecord)
 		}
 	}
 	return fmt.Errorf("%w: sessions without a record have no data", ErrRequest)
@@ -377,14 +377,10 @@ func (m *Manager) noRecord() error {
 // checkLive returns why a session is over, or nil.
 func (m *Manager) checkLive(ctx context.Context, r *record, now time.Time) error {
 	if !r.EndedAt.IsZero() {
-		return endedError(r.EndReason)
+		return r.endedError(now)
 	}
-	if _, over := r.expired(now); over {
-		return ErrSessionExpired
+	if reason, over := r.expired(now); over {
+		return m.clock.overdue(&r.state, reason, now)
 	}
-	dead, err := m.revokedRecord(ctx, r, "", now)
-	if dead {
-		return ErrSessionEnded
-	}
-	return err
+	return m.revokedRecord(ctx, r, "", now)
 }

@@ -9,7 +9,7 @@ import (
 
 // The closed set of errors that methods of [Manager] return, alone or wrapped.
 // They say what a client may be told; what an operator needs to know besides is
-// in the wrapping error's text and in the events.
+// in the wrapping error's text, in a [*RefusalError] and in the events.
 var (
 	// ErrTokenInvalid: malformed, forged, of another type, issuer, audience,
 	// profile or transport, or of no session that we know. One answer for all.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -36,14 +37,14 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 	defer m.claims.Put(c)
 	p, r, err := m.extendable(ctx, c, req, now)
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, m.explained(err, c, req.Token, codec.Access)
 	}
 	switch p.Renewal {
 	case Extend:
 	case Fixed:
 		return Grant{}, fmt.Errorf("%w: a session of profile %q is not renewed", ErrRequest, p.Name)
 	default:
-		return Grant{}, ErrTokenInvalid
+		return Grant{}, about(notRenewed(p), c)
 	}
 	idle, _ := p.lifetimes(r.Remember)
 	if !p.Recordless {
@@ -52,7 +53,7 @@ func (m *Manager) Extend(ctx context.Context, req ExtendRequest) (Grant, error) 
 		}
 		// Of the record as it is now: it may have been read anew.
 		if !r.accessible(c.Gen, now, policy{Rotation: p.Rotation}) {
-			return Grant{}, ErrTokenInvalid // another was issued at a step-up, and has arrived
+			return Grant{}, about(refuse(ErrTokenInvalid, ReasonLeftBehind, newest(r.Gen)), c) // another was issued at a step-up, and has arrived
 		}
 		if c.Gen < r.Gen {
 			r.leftBehind(c.Gen)
@@ -71,12 +72,12 @@ func (m *Manager) freshClaims(ctx context.Context, p *profile, r *record, now ti
 	}
 	r, err := m.change(ctx, r.ID, func(r *record) (bool, error) {
 		if !r.EndedAt.IsZero() {
-			return false, endedError(r.EndReason)
+			return false, r.endedError(now)
 		}
 		return m.renewClaims(ctx, p, r, now, p.accessExpires(r, now))
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		err = ErrTokenInvalid
+		err = refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	return r, err
 }
@@ -95,10 +96,10 @@ func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendReq
 		return nil, nil, err
 	}
 	if p.Renewal != Extend && p.Renewal != Fixed {
-		return nil, nil, ErrTokenInvalid
+		return nil, nil, notRenewed(p)
 	}
 	if now.Unix() >= c.Expires {
-		return nil, nil, ErrTokenExpired
+		return nil, nil, refuse(ErrTokenExpired, ReasonTokenExpired, m.clock.past("expired", time.Unix(c.Expires, 0).UTC(), now)...)
 	}
 	s := newSession(c, p)
 	if !p.Recordless {
@@ -109,9 +110,13 @@ func (m *Manager) extendable(ctx context.Context, c *codec.Claims, req ExtendReq
 	}
 	r := s.record(p)
 	if !now.Before(r.Expires) {
-		return nil, nil, ErrSessionExpired
+		return nil, nil, m.clock.overdue(&r.state, EndExpired, now)
 	}
 	return p, r, nil
+}
+
+func notRenewed(p *profile) error {
+	return refuse(ErrTokenInvalid, ReasonNotRenewed, slog.String("renewal", p.Renewal.String()))
 }
 
 // extendRecord reads the record of a token that is good.
@@ -125,11 +130,7 @@ func (m *Manager) extendRecord(ctx context.Context, p *profile, s *Session, key 
 	if err != nil {
 		return nil, nil, openFailed(err)
 	}
-	dead, err := m.revokedRecord(ctx, &r, key, now)
-	if dead {
-		err = ErrSessionEnded
-	}
-	return p, &r, err
+	return p, &r, m.revokedRecord(ctx, &r, key, now)
 }
 
 // leftBehind makes of a record what the holder of an older generation may have of

@@ -218,7 +218,7 @@ func (m *Manager) RedeemHandOff(ctx context.Context, req RedeemHandOffRequest) (
 	c := m.borrowClaims()
 	defer m.claims.Put(c)
 	if err := m.codecs.opaque.Verify(c, codec.HandOff, req.Token); err != nil {
-		return Grant{}, ErrTokenInvalid
+		return Grant{}, m.explained(ErrTokenInvalid, c, req.Token, codec.HandOff)
 	}
 	h, version, err := m.findHandOff(ctx, c, &req, now)
 	if err != nil {
@@ -407,5 +407,10 @@ func (m *Manager) refuseHandOff(err error, h *handOff, why string, req *RedeemHa
 	if errors.Is(err, ErrSignedIn) {
 		return ErrSignedIn
 	}
-	return ErrTokenInvalid
+	return refuse(ErrTokenInvalid, handOffReasons[why])
+}
+
+// handOffReasons are the reasons for what an event says of a refusal.
+var handOffReasons = map[string]Reason{
+	"gone": ReasonHandOffGone, "target": ReasonHandOffTarget, "state": ReasonHandOffBrowser, "parent": ReasonHandOffParent,
 }

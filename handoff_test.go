@@ -279,7 +279,7 @@ func TestHandOffRefused(t *testing.T) {
 						c.change(r)
 					}
 				})
-				if err != remuda.ErrTokenInvalid { //nolint:errorlint // one answer, with nothing in it
+				if !errors.Is(err, remuda.ErrTokenInvalid) || err.Error() != remuda.ErrTokenInvalid.Error() { // one answer, with nothing in it
 					t.Errorf("got %+v, %v", got.Session, err)
 				}
 				if n := len(live(t, m[0], "alice")); n != had {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
@@ -125,23 +126,36 @@ func (m *Manager) checkActor(ctx context.Context, s *Session, key string, now ti
 		return nil
 	}
 	_, err := m.Session(ctx, s.Parent)
-	switch {
-	case errors.Is(err, ErrUnavailable):
-		return err
-	case err != nil && !errors.Is(err, ErrSessionExpired):
-		return ErrSessionEnded
+	if err == nil || errors.Is(err, ErrSessionExpired) {
+		t := s.actorToken(key)
+		err = m.cutOff(ctx, &t, now)
 	}
-	t := s.actorToken(key)
-	return m.cutOff(ctx, &t, now)
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return s.actorEnded(err)
 }
 
-// actorRevoked reports whether the log has ended the session of whoever acts here.
-func (m *Manager) actorRevoked(s *Session, key string) bool {
+// actorEnded is the end of a session by that of whoever acts in it.
+func (s *Session) actorEnded(because error) error {
+	facts := []slog.Attr{slog.String("actor_session", s.Parent.String())}
+	if e, ok := errors.AsType[*RefusalError](because); ok {
+		facts = append(facts, slog.String("because", string(e.Reason)))
+	}
+	return refuse(ErrSessionEnded, ReasonActorEnded, facts...)
+}
+
+// actorRevoked returns [ErrSessionEnded] if the log has ended the session of whoever
+// acts here.
+func (m *Manager) actorRevoked(s *Session, key string, own time.Time) error {
 	if !s.Acting() {
-		return false
+		return nil
 	}
 	t := s.actorToken(key)
-	return m.revoked.horizon.Revoked(&t)
+	if !m.revoked.horizon.Revoked(&t) {
+		return nil
+	}
+	return s.actorEnded(m.logEntry(&t, own))
 }
 
 // actorToken is what the horizon is asked about whoever acts here.

@@ -67,7 +67,7 @@ func (m *Manager) CompromiseKey(ctx context.Context, id string) error {
 // node that does not hear the log, which would say that a key is compromised.
 func (m *Manager) renewKeys(ctx context.Context) error {
 	if err := m.ring.Renew(ctx, m.revoked.staleness); err != nil {
-		return fmt.Errorf("%w: the key ring: %w", ErrUnavailable, err)
+		return refuse(fmt.Errorf("%w: the key ring: %w", ErrUnavailable, err), ReasonKeysUnread)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (m *Manager) checkKey(ctx context.Context, key string) error {
 		return err
 	}
 	if !slices.ContainsFunc(m.ring.KeySet().Keys, func(k codec.Key) bool { return k.ID == key }) {
-		return ErrTokenInvalid
+		return refuse(ErrTokenInvalid, ReasonKeyDead)
 	}
 	return nil
 }

@@ -284,7 +284,9 @@ func inBatches(f func(limit int) (int, error)) (int, error) {
 }
 
 // unavailable wraps a failure of the store. The text is for operators.
-func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
+func unavailable(err error) error {
+	return refuse(fmt.Errorf("%w: %w", ErrUnavailable, err), ReasonStore)
+}
 
 const (
 	swapAttempts = 8

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *seed) accessID(gen uint32) mark {
 // is checked before the store is asked, so that a forged one costs no lookup.
 func (m *Manager) authenticateOpaque(ctx context.Context, c *codec.Claims, req AuthenticateRequest, now time.Time) (*Session, error) {
 	if m.codecs.opaque.Verify(c, codec.Access, req.Token) != nil {
-		return nil, ErrTokenInvalid
+		return nil, ErrTokenInvalid // without a reason: see explained
 	}
 	p, r, err := m.opaqueRecord(ctx, c, req.Transport, now)
 	if err != nil {
@@ -49,7 +50,7 @@ func (m *Manager) authenticateOpaque(ctx context.Context, c *codec.Claims, req A
 func (m *Manager) opaqueRecord(ctx context.Context, c *codec.Claims, t Transport, now time.Time) (*profile, *record, error) {
 	row, err := m.store.Get(ctx, c.Session)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, ErrTokenInvalid
+		return nil, nil, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
 		return nil, nil, unavailable(err)
@@ -60,15 +61,19 @@ func (m *Manager) opaqueRecord(ctx context.Context, c *codec.Claims, t Transport
 	}
 	p := m.profiles[r.Profile]
 	switch {
-	case p == nil || p.Credential != Opaque || p.Transport != t || !r.Seed.accessID(c.Gen).is(c.JTI):
-		return nil, nil, ErrTokenInvalid
+	case p == nil:
+		return nil, nil, refuse(ErrTokenInvalid, ReasonProfile)
+	case p.Credential != Opaque || p.Transport != t:
+		return nil, nil, refuse(ErrTokenInvalid, ReasonTransport, slog.String("transport", t.String()), slog.String("wanted", p.Transport.String()))
+	case !r.Seed.accessID(c.Gen).is(c.JTI):
+		return nil, nil, refuse(ErrTokenInvalid, ReasonNotDerived)
 	case row.Ended():
-		return nil, nil, endedError(r.EndReason)
+		return nil, nil, r.endedError(now)
 	case !r.accessible(c.Gen, now, policy{Rotation: p.Rotation}):
-		return nil, nil, ErrTokenInvalid // another was issued at login, step-up or a change of privilege
+		return nil, nil, refuse(ErrTokenInvalid, ReasonLeftBehind, newest(r.Gen)) // another was issued at login, step-up or a change of privilege
 	}
-	if _, over := r.expired(now); over {
-		return nil, nil, ErrSessionExpired
+	if reason, over := r.expired(now); over {
+		return nil, nil, m.clock.overdue(&r.state, reason, now)
 	}
 	return p, &r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -35,8 +36,11 @@ func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string,
 	// have grown meanwhile.
 	fresh := m.revoked.horizon.Fresh(own)
 	t := s.token(key)
-	if m.revoked.horizon.Revoked(&t) || m.actorRevoked(s, key) {
-		return nil, ErrSessionEnded
+	if m.revoked.horizon.Revoked(&t) {
+		return nil, m.logEntry(&t, own)
+	}
+	if err := m.actorRevoked(s, key, own); err != nil {
+		return nil, err
 	}
 	if fresh {
 		m.counters.count(DecisionAccepted, s.ID)
@@ -45,11 +49,11 @@ func (m *Manager) alive(ctx context.Context, p *profile, s *Session, key string,
 	if outage == 0 {
 		outage = p.Outage
 	}
-	return m.degraded(ctx, p, s, &t, outage)
+	return m.degraded(ctx, p, s, &t, outage, own)
 }
 
 // degraded decides while the log is cut.
-func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revocation.Token, outage OutagePolicy) (*store.Record, error) {
+func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revocation.Token, outage OutagePolicy, own time.Time) (*store.Record, error) {
 	switch {
 	case outage == OutageServe:
 		m.counters.count(DecisionServed, s.ID)
@@ -65,7 +69,8 @@ func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revoc
 		return row, err
 	default:
 		m.counters.count(DecisionDenied, s.ID)
-		return nil, fmt.Errorf("%w: the revocation log has not been heard from", ErrUnavailable)
+		return nil, refuse(fmt.Errorf("%w: the revocation log has not been heard from", ErrUnavailable), ReasonLogStale,
+			m.staleness(own), slog.Duration("max_staleness", m.revoked.staleness), slog.String("outage", outage.String()))
 	}
 }
 

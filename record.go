@@ -91,7 +91,7 @@ func openRecord(row *store.Record, ring *keyring.Ring) (record, error) {
 // is dead never will; another may be of a key that this node is yet to read.
 func openFailed(err error) error {
 	if errors.Is(err, keyring.ErrDead) {
-		return fmt.Errorf("%w: %w", ErrSessionEnded, err)
+		return refuse(fmt.Errorf("%w: %w", ErrSessionEnded, err), ReasonSealedDead)
 	}
 	return unavailable(err)
 }

@@ -20,7 +20,7 @@ func sampleRecords() map[string]record {
 		AddressHash: mark{1, 2, 3}, Parent: SessionID{8, 9}, WithParent: true,
 		LoginAt: time.UnixMicro(1763999999000000).UTC(),
 		Actor:   actor{subject: "op", tenant: "desk", started: time.UnixMicro(1763999000000000).UTC()}, Acting: SessionID{5},
-		state:   state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
+		state: state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
 	ones := record{
 		StartedAt: time.UnixMicro(math.MaxInt64).UTC(), AuthenticatedAt: time.UnixMicro(math.MinInt64).UTC(), Remember: true,

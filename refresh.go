@@ -3,8 +3,10 @@ package remuda
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
+	"github.com/remuda-go/remuda/codec"
 	"github.com/remuda-go/remuda/store"
 )
 
@@ -35,7 +37,7 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	defer m.claims.Put(c)
 	byAccess, err := m.verifyExchange(c, req.Token, req.Transport, m.clock.now())
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, m.explained(err, c, req.Token, codec.Refresh)
 	}
 	id, subject := SessionID(c.Session), string(c.Text(c.Subject))
 	leave, err := m.gate.enter(ctx, id)
@@ -46,7 +48,11 @@ func (m *Manager) Refresh(ctx context.Context, req RefreshRequest) (Grant, error
 	m.touches.flush(ctx, id)
 	facts := readFacts(req.Client.UserAgent)
 	shown := presentation{gen: c.Gen, jti: c.JTI, byAccess: byAccess, retryKey: req.RetryKey, hint: facts.hint()}
-	return m.exchange(ctx, id, subject, c.Key, req, shown)
+	g, err := m.exchange(ctx, id, subject, c.Key, req, shown)
+	if err != nil {
+		err = about(err, c)
+	}
+	return g, err
 }
 
 // exchange reads, decides and swaps, and then tells what happened.
@@ -56,12 +62,13 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 		pol       policy
 		d         decision
 		now       time.Time
+		revoked   error     // why the log or a wide ending says that it has ended
 		announced EndReason // what the log has been told
 	)
 	r, err := m.change(ctx, id, func(r *record) (bool, error) {
 		p = m.profiles[r.Profile]
 		if p == nil || p.Transport != req.Transport || r.Subject != subject || shown.byAccess && !p.Rotation.ByAccess {
-			return false, ErrTokenInvalid
+			return false, refuse(ErrTokenInvalid, ReasonRecordDiffers)
 		}
 		var err error
 		if now, err = m.clock.trusted(); err != nil {
@@ -72,12 +79,13 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 			r.state = r.state.end(now, announced) // decided and told; only the write was lost
 			return true, m.endChildrenOf(ctx, r, SessionID{}, req.Client)
 		}
-		if shown.revoked, err = m.revokedRecord(ctx, r, key, now); err != nil {
-			return false, err
+		revoked = m.revokedRecord(ctx, r, key, now)
+		if shown.revoked = errors.Is(revoked, ErrSessionEnded); revoked != nil && !shown.revoked {
+			return false, revoked
 		}
 		d, r.state = decide(r.state, shown, now, pol)
 		renewed := false
-		if d.error(r) == nil {
+		if d.grants() {
 			if renewed, err = m.renewClaims(ctx, p, r, now, pol.access); err != nil {
 				return false, err
 			}
@@ -85,7 +93,7 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 		return d.write || renewed, m.announceDecision(ctx, r, d, req.Client, &announced)
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return Grant{}, ErrTokenInvalid
+		return Grant{}, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
 		return Grant{}, err
@@ -101,46 +109,41 @@ func (m *Manager) exchange(ctx context.Context, id SessionID, subject, key strin
 		}
 	}
 	m.emitDecision(r, d, req.Client, now)
-	if err := d.error(r); err != nil {
+	if shown.revoked && d.verdict == verdictEnded {
+		return Grant{}, revoked
+	}
+	if err := m.refused(&d, r, now); err != nil {
 		return Grant{}, err
 	}
 	return m.grant(p, r, now, pol.access, d.verdict != verdictCurrent && !shown.byAccess)
 }
 
-// revokedRecord reports whether the log has ended a session whose record does not
-// say so yet: after a crash between the two, or while a wide ending is still
-// writing records.
-func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) (bool, error) {
+// revokedRecord returns [ErrSessionEnded] if the log has ended a session whose
+// record does not say so yet: after a crash between the two, or while a wide ending
+// is still writing records; or the session of whoever acts in it.
+func (m *Manager) revokedRecord(ctx context.Context, r *record, key string, now time.Time) error {
 	if !r.EndedAt.IsZero() {
-		return false, nil
+		return nil
 	}
 	if r.Actor != (actor{}) {
 		s := r.session()
 		if err := m.checkActor(ctx, &s, key, now); err != nil {
-			return errors.Is(err, ErrSessionEnded), onlyUnavailable(err)
+			return err
 		}
 	}
 	if m.revoked == nil {
-		return false, nil
-	}
-	fresh := m.revoked.horizon.Fresh(m.clock.own())
-	t := r.token(key)
-	if m.revoked.horizon.Revoked(&t) {
-		return true, nil
-	}
-	if fresh {
-		return false, nil
-	}
-	err := m.cutOff(ctx, &t, now)
-	return errors.Is(err, ErrSessionEnded), onlyUnavailable(err)
-}
-
-// onlyUnavailable drops what a caller has made a decision of already.
-func onlyUnavailable(err error) error {
-	if errors.Is(err, ErrSessionEnded) {
 		return nil
 	}
-	return err
+	own := m.clock.own()
+	fresh := m.revoked.horizon.Fresh(own)
+	t := r.token(key)
+	if m.revoked.horizon.Revoked(&t) {
+		return m.logEntry(&t, own)
+	}
+	if fresh {
+		return nil
+	}
+	return m.cutOff(ctx, &t, now)
 }
 
 // announceDecision ends the sessions that end with one which a decision is about
@@ -163,26 +166,39 @@ func (m *Manager) announceDecision(ctx context.Context, r *record, d decision, c
 	return err
 }
 
-// error is what a client is told of a verdict; nil if it gets tokens.
-func (d *decision) error(r *record) error {
+// grants reports whether a verdict gives tokens.
+func (d *decision) grants() bool {
+	return d.verdict == verdictCurrent || d.verdict == verdictRotate || d.verdict == verdictReplay
+}
+
+// refused is what a client is told of a verdict, and why; nil if it gets tokens.
+func (m *Manager) refused(d *decision, r *record, now time.Time) error {
+	window := []slog.Attr{newest(r.Gen), slog.Duration("window_age", r.age(now))}
+	after := slog.Duration("after", d.after)
 	switch d.verdict {
 	case verdictCurrent, verdictRotate, verdictReplay:
 		return nil
 	case verdictEnded:
-		return endedError(r.EndReason)
+		if d.rolledBack {
+			return refuse(ErrSessionEnded, ReasonRolledBack, newest(r.Gen))
+		}
+		return r.endedError(now)
 	case verdictExpired:
-		return ErrSessionExpired
+		return m.clock.overdue(&r.state, r.EndReason, now)
 	case verdictEarly:
-		return &RetryError{Err: ErrRefreshTooEarly, After: d.after}
+		return refuse(&RetryError{Err: ErrRefreshTooEarly, After: d.after}, ReasonTooEarly, after)
 	case verdictSuperseded:
-		return ErrRefreshSuperseded
+		return refuse(ErrRefreshSuperseded, ReasonSuperseded, window...)
 	case verdictThrottled:
-		return &RetryError{Err: ErrThrottled, After: d.after}
+		return refuse(&RetryError{Err: ErrThrottled, After: d.after}, ReasonReplays, after)
 	case verdictReuse:
-		return ErrRefreshReused
+		return refuse(ErrRefreshReused, reuseReasons[d.class], window...)
 	case verdictInvalid:
-		return ErrTokenInvalid
-	default:
-		return ErrTokenInvalid
 	}
+	return refuse(ErrTokenInvalid, ReasonNotDerived)
+}
+
+// reuseReasons are the reasons of the classes of reuse.
+var reuseReasons = map[string]Reason{
+	classPrevious: ReasonReusePrevious, classStale: ReasonReuseStale, classShadowed: ReasonReuseShadowed,
 }

@@ -45,7 +45,7 @@ func (m *Manager) Reissue(ctx context.Context, req ReissueRequest) (Grant, error
 		}
 		p := m.profiles[r.Profile]
 		if p == nil {
-			return false, ErrTokenInvalid
+			return false, refuse(ErrTokenInvalid, ReasonProfile)
 		}
 		if err := m.checkLive(ctx, r, now); err != nil {
 			return false, err
@@ -55,7 +55,7 @@ func (m *Manager) Reissue(ctx context.Context, req ReissueRequest) (Grant, error
 			// step-up, nor live on past the rotation that has left it behind. And
 			// a newer one that never arrived would, when used, make the client's
 			// own retry look like a theft.
-			return false, ErrRefreshSuperseded
+			return false, refuse(ErrRefreshSuperseded, ReasonSuperseded, newest(r.Gen))
 		}
 		expires := p.accessExpires(r, now)
 		write, err := m.renewClaims(ctx, p, r, now, expires)
@@ -69,7 +69,7 @@ func (m *Manager) Reissue(ctx context.Context, req ReissueRequest) (Grant, error
 		return write, err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return Grant{}, ErrTokenInvalid
+		return Grant{}, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
 		return Grant{}, err

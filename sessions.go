@@ -24,9 +24,17 @@ func (r *record) session() Session {
 // Session returns a session that lives. It returns [ErrTokenInvalid] if there is
 // none, [ErrSessionExpired], [ErrSessionEnded] or [ErrUnavailable].
 func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
+	s, err := m.read(ctx, id)
+	if err != nil {
+		return Session{}, ofSession(err, id)
+	}
+	return s, nil
+}
+
+func (m *Manager) read(ctx context.Context, id SessionID) (Session, error) {
 	row, err := m.store.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return Session{}, ErrTokenInvalid
+		return Session{}, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
 		return Session{}, unavailable(err)
@@ -35,14 +43,17 @@ func (m *Manager) Session(ctx context.Context, id SessionID) (Session, error) {
 	if err != nil {
 		return Session{}, openFailed(err)
 	}
+	own := m.clock.own()
+	now := m.clock.at(own)
 	if row.Ended() {
-		return Session{}, endedError(r.EndReason)
+		return Session{}, r.endedError(now)
 	}
 	if m.heldDead(&r) {
-		return Session{}, ErrSessionEnded
+		t := r.token("")
+		return Session{}, m.logEntry(&t, own)
 	}
-	if _, over := r.expired(m.clock.now()); over {
-		return Session{}, ErrSessionExpired
+	if reason, over := r.expired(now); over {
+		return Session{}, m.clock.overdue(&r.state, reason, now)
 	}
 	return r.session(), nil
 }

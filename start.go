@@ -103,7 +103,7 @@ func (m *Manager) keep(ctx context.Context, p *profile, r *record, client Client
 // Where the log decides, it decides about this session too, whenever it is heard.
 func (m *Manager) endedMeanwhile(ctx context.Context, p *profile, r *record) error {
 	if m.heldDead(r) {
-		return ErrSessionEnded
+		return refuse(ErrSessionEnded, ReasonOvertaken)
 	}
 	if p.Recordless || p.Liveness == LiveLog {
 		return nil

@@ -38,7 +38,7 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		}
 		p := m.profiles[r.Profile]
 		if p == nil {
-			return false, ErrTokenInvalid
+			return false, refuse(ErrTokenInvalid, ReasonProfile)
 		}
 		if err := m.checkLive(ctx, r, now); err != nil {
 			return false, err
@@ -64,10 +64,10 @@ func (m *Manager) StepUp(ctx context.Context, req StepUpRequest) (Grant, error) 
 		return true, m.checkIssued(p, &g)
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return Grant{}, ErrTokenInvalid
+		return Grant{}, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, ofSession(err, req.Session)
 	}
 	m.emit(event.SessionSteppedUp, r, req.Client, now, nil)
 	return g, nil

@@ -13,6 +13,7 @@ package revocation
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -114,6 +115,21 @@ func New(cfg Config) *Horizon {
 // is complete is another question: see [Horizon.Fresh].
 func (h *Horizon) Revoked(t *Token) bool {
 	return h.sessions.has(&t.Session) || h.wide.any() && h.wide.ends(t)
+}
+
+// By says what a token for which Revoked has reported true is ended by: the scope
+// of an entry and, for those that are wider than a session, before when the sessions
+// began that it ends (zero: whenever). What has fallen off since gives the zero scope.
+// It asks nobody, takes no lock, and is for telling operators why, not for deciding.
+func (h *Horizon) By(t *Token) (store.Scope, time.Time) {
+	if h.sessions.has(&t.Session) {
+		return store.ScopeSession, time.Time{}
+	}
+	scope, before := h.wide.by(t)
+	if scope == 0 || before == math.MaxInt64 {
+		return scope, time.Time{}
+	}
+	return scope, time.UnixMilli(before).UTC()
 }
 
 // Ended reports whether an entry that is held ends this very session. Entries

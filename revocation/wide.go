@@ -346,3 +346,28 @@ func (t *wideTable) find(hash uint64, n *name) (*atomic.Pointer[node], *node) {
 		}
 	}
 }
+
+// by returns the scope of a rule that ends the token, and before when those began
+// that it ends: zero where it does not look at that. Without such a rule the scope
+// is zero.
+func (w *wideSet) by(t *Token) (store.Scope, int64) {
+	for _, n := range []name{
+		{scope: store.ScopeEverything},
+		{scope: store.ScopeKey, target: t.Key},
+		{scope: store.ScopeProfile, target: t.Profile},
+		{scope: store.ScopeTenant, target: t.Tenant},
+		{scope: store.ScopeSubject, tenant: t.Tenant, target: t.Subject},
+	} {
+		hash := n.hash(w.seed)
+		table := w.shards[shardOf(hash)].Load()
+		if table == nil {
+			continue
+		}
+		for _, at := table.find(hash, &n); at != nil; at = at.next {
+			if at.rule.ends(&t.Session, t.Started) {
+				return n.scope, at.rule.before
+			}
+		}
+	}
+	return 0, 0
+}

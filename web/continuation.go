@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -28,11 +29,16 @@ func (h *Handler) demand(r *http.Request, s *remuda.Session, rule Rule) error {
 		return remuda.ErrActing // whose proof it would have to be is not here
 	}
 	named := r.Header.Values(continuationHeader)
-	old := rule.Recent > 0 && !s.Recent(h.manager.Now(), rule.Recent)
-	if old || !h.reaches(s.ACR, rule.Level) || rule.Each && len(named) == 0 {
-		return h.refuseUntilStepUp(r, s, rule)
-	}
-	if len(named) == 0 {
+	now := h.manager.Now()
+	switch {
+	case rule.Recent > 0 && !s.Recent(now, rule.Recent):
+		return h.refuseUntilStepUp(r, s, rule, ReasonNotRecent,
+			slog.Duration("age", now.Sub(s.AuthenticatedAt)), slog.Duration("wanted", rule.Recent))
+	case !h.reaches(s.ACR, rule.Level):
+		return h.refuseUntilStepUp(r, s, rule, ReasonLevel, slog.String("acr", s.ACR), slog.String("wanted", rule.Level))
+	case rule.Each && len(named) == 0:
+		return h.refuseUntilStepUp(r, s, rule, ReasonNotConfirmed)
+	case len(named) == 0:
 		return nil
 	}
 	if len(named) > 1 {
@@ -47,8 +53,9 @@ func (h *Handler) demand(r *http.Request, s *remuda.Session, rule Rule) error {
 
 // refuseUntilStepUp refuses a request and says with which continuation the same
 // one may be repeated. One whose body is too long for that gets none.
-func (h *Handler) refuseUntilStepUp(r *http.Request, s *remuda.Session, rule Rule) error {
-	p := &Problem{Code: CodeStepUpRequired, maxAge: rule.Recent, levels: h.levelsFrom(rule.Level)}
+func (h *Handler) refuseUntilStepUp(r *http.Request, s *remuda.Session, rule Rule, why remuda.Reason, facts ...slog.Attr) error {
+	facts = append([]slog.Attr{slog.String("session", s.ID.String()), slog.String("subject", s.Subject)}, facts...)
+	p := (&Problem{Code: CodeStepUpRequired, maxAge: rule.Recent, levels: h.levelsFrom(rule.Level)}).refuse(why, facts...)
 	sum, err := digest(r)
 	if err == nil {
 		p.continuation, err = h.manager.NewContinuation(s.ID, sum)

@@ -24,8 +24,10 @@ type cookieNames struct {
 // some clients do not send Secure cookies.
 func namesFor(secure bool) cookieNames {
 	if secure {
-		return cookieNames{session: "__Host-session", refresh: "__Host-refresh",
-			actorSession: "__Host-actor-session", actorRefresh: "__Host-actor-refresh", handOff: "__Host-handoff-", secure: true}
+		return cookieNames{
+			session: "__Host-session", refresh: "__Host-refresh",
+			actorSession: "__Host-actor-session", actorRefresh: "__Host-actor-refresh", handOff: "__Host-handoff-", secure: true,
+		}
 	}
 	return cookieNames{session: "session", refresh: "refresh", actorSession: "actor-session", actorRefresh: "actor-refresh", handOff: "handoff-"}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -17,11 +18,12 @@ func bearer(r *http.Request) (token string, ok bool, err error) {
 		switch strings.ToLower(scheme) {
 		case "bearer":
 			if ok || !strings.HasPrefix(rest, " ") {
-				return "", true, remuda.ErrTokenInvalid
+				return "", true, shown("bearer", &remuda.RefusalError{Err: remuda.ErrTokenInvalid, Reason: ReasonBearerForm})
 			}
 			token, ok = rest[1:], true
 		case "dpop":
-			return "", true, remuda.ErrTokenInvalid // no session is bound to a key
+			// No session is bound to a key.
+			return "", true, shown("bearer", &remuda.RefusalError{Err: remuda.ErrTokenInvalid, Reason: ReasonBearerDPoP})
 		}
 	}
 	return token, ok, nil
@@ -39,35 +41,44 @@ func cutScheme(v string) (scheme, rest string) {
 	return v[:end], v[end:]
 }
 
-// pick finds the one value of a cookie for which use succeeds. Several different
-// ones that do are refused: somebody has planted one. If none does, the error is
-// the one that helps the client most.
-func pick[T any](values []string, use func(string) (T, error)) (T, error) {
+// pick finds the one value of a cookie of that name for which use succeeds. Several
+// different ones that do are refused: somebody has planted one. If none does, the
+// error is the one that helps the client most.
+func pick[T any](name string, values []string, use func(string) (T, error)) (T, error) {
 	var (
 		found, none T
 		good        int
 		worst       error
+		all         []attempt
 	)
 	if len(values) > maxSameName {
-		return none, remuda.ErrTokenInvalid
+		return none, ambiguous(name, ReasonCookiesMany, len(values))
 	}
-	for _, v := range values {
+	for i, v := range values {
 		got, err := use(v)
 		if err != nil {
 			worst = worse(worst, err)
+			all = append(all, attempt{name, i + 1, len(values), err})
 			continue
 		}
 		found = got
 		good++
 	}
-	switch good {
-	case 0:
-		return none, worst
-	case 1:
+	switch {
+	case good == 1:
 		return found, nil
+	case good > 1:
+		return none, ambiguous(name, ReasonCookiesGood, good)
+	case worst == nil:
+		return none, nil
 	default:
-		return none, remuda.ErrTokenInvalid
+		return none, &attempts{worst, all}
 	}
+}
+
+// ambiguous refuses all values of a cookie.
+func ambiguous(name string, why remuda.Reason, values int) error {
+	return shown(name, &remuda.RefusalError{Err: remuda.ErrTokenInvalid, Reason: why, Facts: []slog.Attr{slog.Int("of", values)}})
 }
 
 // severity orders errors: what a client should be told first.
@@ -101,7 +112,7 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 	}
 	if ok {
 		s, err := use(token, remuda.Bearer)
-		return s, remuda.Bearer, err
+		return s, remuda.Bearer, shown("bearer", err)
 	}
 	values := cookieValues(r.Header, h.cookies.session)
 	if len(values) == 0 {
@@ -112,12 +123,14 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 			return nil, remuda.Cookie, err
 		}
 	}
-	s, err := pick(values, func(v string) (*remuda.Session, error) { return use(v, remuda.Cookie) })
+	s, err := pick(h.cookies.session, values, func(v string) (*remuda.Session, error) { return use(v, remuda.Cookie) })
 	if err != nil {
 		return nil, remuda.Cookie, err
 	}
-	if !safe(r.Method) && !h.hasCSRF(r, s.ID) {
-		return nil, remuda.Cookie, errCSRFToken
+	if !safe(r.Method) {
+		if err := h.checkCSRF(r, s.ID); err != nil {
+			return nil, remuda.Cookie, err
+		}
 	}
 	return s, remuda.Cookie, nil
 }
@@ -125,10 +138,11 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 // missing says that there is no credential, and what to do about it.
 func (h *Handler) missing(r *http.Request) error {
 	p := &Problem{Code: CodeTokenMissing}
-	if len(cookieValues(r.Header, h.cookies.refresh)) > 0 {
+	hasRefresh := len(cookieValues(r.Header, h.cookies.refresh)) > 0
+	if hasRefresh {
 		p.action = ActionRefresh
 	}
-	return p
+	return p.refuse(ReasonNoCredential, slog.Bool("refresh_cookie", hasRefresh))
 }
 
 // safe reports whether a method changes nothing (RFC 9110 section 9.2.1).
@@ -136,12 +150,25 @@ func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == http.MethodTrace
 }
 
-var errCSRFToken = &Problem{Code: CodeCSRFFailed, Detail: "Send the session's CSRF token as X-CSRF-Token."}
-
-// hasCSRF reports whether a request carries a CSRF token of the session.
-func (h *Handler) hasCSRF(r *http.Request, id remuda.SessionID) bool {
+// checkCSRF refuses a request that does not carry a CSRF token of the session.
+func (h *Handler) checkCSRF(r *http.Request, id remuda.SessionID) error {
 	values := r.Header["X-Csrf-Token"]
-	return len(values) == 1 && h.keys.CheckCSRF(id, values[0])
+	why := ReasonCSRFWrong
+	switch {
+	case len(values) == 0:
+		why = ReasonCSRFMissing
+	case len(values) > 1:
+		why = ReasonCSRFRepeated
+	case h.keys.CheckCSRF(id, values[0]):
+		return nil
+	}
+	p := &Problem{Code: CodeCSRFFailed, Detail: "Send the session's CSRF token as X-CSRF-Token."}
+	return p.refuse(why, slog.String("session", id.String()))
+}
+
+// anonymous refuses a session of nobody where somebody has to be signed in.
+func anonymous(s *remuda.Session) error {
+	return (&Problem{Code: CodeTokenMissing}).refuse(ReasonAnonymous, slog.String("session", s.ID.String()))
 }
 
 // cookieSession returns the session of the browser's cookies by signature alone,
@@ -150,15 +177,20 @@ func (h *Handler) hasCSRF(r *http.Request, id remuda.SessionID) bool {
 func (h *Handler) cookieSession(r *http.Request) (remuda.SessionID, error) {
 	identify := func(v string) (remuda.SessionID, error) { return h.manager.Identify(v, remuda.Cookie) }
 	err := h.missing(r)
+	var tried []error
 	for _, name := range []string{h.cookies.session, h.cookies.refresh} {
 		values := cookieValues(r.Header, name)
 		if len(values) == 0 {
 			continue
 		}
 		var id remuda.SessionID
-		if id, err = pick(values, identify); err == nil {
+		if id, err = pick(name, values, identify); err == nil {
 			return id, nil
 		}
+		tried = append(tried, err)
+	}
+	if len(tried) > 1 {
+		err = instead(err, tried[0])
 	}
 	return remuda.SessionID{}, err
 }

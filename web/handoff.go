@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -249,10 +250,13 @@ func (h *Handler) mintHandOff(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if transport != remuda.Cookie {
-		return remuda.ErrTokenInvalid // there is no browser whose session it is
+		// There is no browser whose session it is.
+		return shown("bearer", &remuda.RefusalError{Err: remuda.ErrTokenInvalid, Reason: remuda.ReasonTransport, Facts: []slog.Attr{
+			slog.String("transport", transport.String()), slog.String("wanted", remuda.Cookie.String()),
+		}})
 	}
 	if s.Anonymous() {
-		return &Problem{Code: CodeTokenMissing}
+		return anonymous(s)
 	}
 	var body mintBody
 	if err := ReadJSON(w, r, &body); err != nil {
@@ -330,7 +334,7 @@ func (h *Handler) checkSameOrigin(r *http.Request) (string, error) {
 	}
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	if origin == "" || site == "" && !sameHost(origin, r.Host) || site != "" && site != "same-origin" {
-		return "", problem(CodeCSRFFailed, "The request does not come from a page of this origin.")
+		return "", problem(CodeCSRFFailed, "The request does not come from a page of this origin.").refuse(ReasonOriginOther, originFacts(r)...)
 	}
 	return origin, nil
 }
@@ -347,7 +351,7 @@ func (h *Handler) present(r *http.Request) (*remuda.Session, error) {
 	}
 	if errors.Is(err, remuda.ErrTokenInvalid) { // one without a record only its token can tell of
 		var own *remuda.Session
-		own, err = pick(cookieValues(r.Header, h.cookies.session), func(token string) (*remuda.Session, error) {
+		own, err = pick(h.cookies.session, cookieValues(r.Header, h.cookies.session), func(token string) (*remuda.Session, error) {
 			return h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{Token: token, Transport: remuda.Cookie, Passive: true})
 		})
 		if err == nil {

@@ -107,8 +107,8 @@ func (h *Handler) stopImpersonating(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	if !h.hasCSRF(r, own.ID) {
-		return errCSRFToken
+	if err := h.checkCSRF(r, own.ID); err != nil {
+		return err
 	}
 	// Whatever the browser has besides may be somebody's who signed in meanwhile.
 	if present, err := h.present(r); err != nil {
@@ -153,7 +153,7 @@ func (h *Handler) parkedID(r *http.Request) (remuda.SessionID, error) {
 	if len(values) == 0 {
 		return remuda.SessionID{}, &Problem{Code: CodeNotFound}
 	}
-	return pick(values, func(v string) (remuda.SessionID, error) { return h.manager.Identify(v, remuda.Cookie) })
+	return pick(h.cookies.actorSession, values, func(v string) (remuda.SessionID, error) { return h.manager.Identify(v, remuda.Cookie) })
 }
 
 // park keeps a browser's credential under other names, while that of another

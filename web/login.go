@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -84,7 +85,7 @@ func (h *Handler) refuseLogin(err error, subject, profile string, client remuda.
 	case throttled:
 		kind = event.LoginThrottled
 	case !errors.Is(err, ErrLoginFailed):
-		return errors.Join(remuda.ErrUnavailable, err)
+		return &remuda.RefusalError{Err: errors.Join(remuda.ErrUnavailable, err), Reason: ReasonAuthenticator}
 	}
 	h.emit(event.Event{Kind: kind, Subject: subject, Profile: profile}, client)
 	return err
@@ -155,7 +156,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) signedIn(r *http.Request) (*remuda.Session, remuda.Transport, error) {
 	s, transport, err := h.authenticate(r, Rule{})
 	if err == nil && s.Anonymous() {
-		err = &Problem{Code: CodeTokenMissing}
+		err = anonymous(s)
 	}
 	return s, transport, err
 }
@@ -179,7 +180,7 @@ func (h *Handler) askAgain(r *http.Request, s *remuda.Session, password string, 
 		return Identity{}, h.refuseLogin(err, s.Subject, s.Profile, client)
 	}
 	if who.Subject != s.Subject || who.Tenant != s.Tenant {
-		return Identity{}, ErrLoginFailed
+		return Identity{}, &remuda.RefusalError{Err: ErrLoginFailed, Reason: ReasonOtherUser, Facts: []slog.Attr{slog.String("session", s.ID.String())}}
 	}
 	return who, nil
 }

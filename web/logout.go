@@ -53,8 +53,10 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 			list = append(list, id)
 		}
 	}
-	if len(list) > 0 && !h.hasCSRF(r, list[0]) {
-		return errCSRFToken
+	if len(list) > 0 {
+		if err := h.checkCSRF(r, list[0]); err != nil {
+			return err
+		}
 	}
 	for _, id := range list {
 		if err := h.end(r, id); err != nil {
@@ -76,13 +78,13 @@ func (h *Handler) tokenLogout(w http.ResponseWriter, r *http.Request) error {
 	if sc != scopeThis {
 		return h.logoutWide(w, r, sc)
 	}
-	token, err := presented(w, r)
+	token, where, err := presented(w, r)
 	if err != nil {
 		return err
 	}
 	id, err := h.manager.Identify(token, remuda.Bearer)
 	if err != nil {
-		return err
+		return shown(where, err)
 	}
 	if err := h.end(r, id); err != nil {
 		return err

@@ -53,22 +53,22 @@ func loopback(host string) bool {
 func (h *Handler) checkOrigin(r *http.Request) error {
 	site, origin := r.Header.Values("Sec-Fetch-Site"), r.Header.Values("Origin")
 	if len(site) > 1 || len(origin) > 1 {
-		return problem(CodeCSRFFailed, "Origin and Sec-Fetch-Site may be sent once.")
+		return problem(CodeCSRFFailed, "Origin and Sec-Fetch-Site may be sent once.").refuse(ReasonOriginRepeated)
 	}
 	if len(origin) == 0 {
 		if len(site) == 0 {
-			return problem(CodeCSRFFailed, "Send an Origin header.")
+			return problem(CodeCSRFFailed, "Send an Origin header.").refuse(ReasonOriginMissing)
 		}
 		if site[0] != "same-origin" {
-			return problem(CodeCSRFFailed, "The request comes from another site.")
+			return problem(CodeCSRFFailed, "The request comes from another site.").refuse(ReasonSite, originFacts(r)...)
 		}
 		return nil
 	}
 	if !h.origins[origin[0]] {
-		return problem(CodeCSRFFailed, "The origin is not one that is allowed here.")
+		return problem(CodeCSRFFailed, "The origin is not one that is allowed here.").refuse(ReasonOriginUnlisted, originFacts(r)...)
 	}
 	if len(site) == 1 && !rightSite(site[0], sameHost(origin[0], r.Host)) {
-		return problem(CodeCSRFFailed, "The request comes from another site.")
+		return problem(CodeCSRFFailed, "The request comes from another site.").refuse(ReasonSite, originFacts(r)...)
 	}
 	return nil
 }

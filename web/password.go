@@ -60,7 +60,7 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return &Problem{Code: CodeRequestInvalid, Detail: refused.Reason}
 	}
 	if err != nil {
-		return errors.Join(remuda.ErrUnavailable, err)
+		return &remuda.RefusalError{Err: errors.Join(remuda.ErrUnavailable, err), Reason: ReasonAuthenticator}
 	}
 	h.emit(event.Event{
 		Kind: event.PasswordChanged, Subject: s.Subject, Tenant: s.Tenant, Session: s.ID.String(), Profile: s.Profile,

@@ -118,6 +118,10 @@ type Problem struct {
 	maxAge       time.Duration
 	levels       []string
 	continuation string
+
+	why     remuda.Reason // why, where the code does not say it all
+	facts   []slog.Attr
+	because error // what this stands for; not unwrapped: it decides nothing
 }
 
 // Error implements error.
@@ -128,8 +132,10 @@ func (p *Problem) Error() string {
 	return "web: " + string(p.Code) + ": " + p.Detail
 }
 
+// problem is one whose detail is a text of ours, which operators are shown too.
 func problem(code Code, format string, args ...any) *Problem {
-	return &Problem{Code: code, Detail: fmt.Sprintf(format, args...)}
+	detail := fmt.Sprintf(format, args...)
+	return &Problem{Code: code, Detail: detail, facts: []slog.Attr{slog.String("detail", detail)}}
 }
 
 // codes maps what the manager and the authenticator answer.
@@ -210,6 +216,9 @@ func (h *Handler) WriteProblem(w http.ResponseWriter, r *http.Request, err error
 	if p.action != "" {
 		row.action = p.action
 	}
+	if h.refused != nil {
+		h.refused(r, &Refusal{RequestID: id, Time: h.manager.Now(), Code: p.Code, Status: row.status, Action: row.action, Steps: steps(err)})
+	}
 	header := w.Header()
 	private(header)
 	header.Set("Content-Type", "application/problem+json")
@@ -249,7 +258,7 @@ func (h *Handler) logProblem(ctx context.Context, p *Problem, row row, id string
 	if row.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	h.log.Log(ctx, level, "request refused", "code", string(p.Code), "request_id", id, "error", err)
+	h.log.Log(ctx, level, "request refused", "code", string(p.Code), "request_id", id, "error", err, "reasons", reasons{err})
 }
 
 // seconds rounds up, so that who waits that long does not come too early.

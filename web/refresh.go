@@ -31,11 +31,11 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	if len(values) == 0 {
 		return h.webExtend(w, r)
 	}
-	token, err := h.ownCookie(r, values)
+	token, err := h.ownCookie(r, h.cookies.refresh, values)
 	if err != nil {
 		return err
 	}
-	return h.refresh(w, r, token, remuda.Cookie)
+	return shown(h.cookies.refresh, h.refresh(w, r, token, remuda.Cookie))
 }
 
 // webExtend exchanges the only cookie of a session that has one. To others a
@@ -43,15 +43,15 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 	values := cookieValues(r.Header, h.cookies.session)
 	if len(values) == 0 {
-		return &Problem{Code: CodeTokenMissing}
+		return h.missing(r)
 	}
-	token, err := h.ownCookie(r, values)
+	token, err := h.ownCookie(r, h.cookies.session, values)
 	if err != nil {
 		return err
 	}
-	err = h.refresh(w, r, token, remuda.Cookie)
+	err = shown(h.cookies.session, h.refresh(w, r, token, remuda.Cookie))
 	if errors.Is(err, remuda.ErrTokenInvalid) {
-		return &Problem{Code: CodeTokenMissing}
+		return &Problem{Code: CodeTokenMissing, because: err}
 	}
 	return err
 }
@@ -61,7 +61,7 @@ func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) extend(r *http.Request, token string, t remuda.Transport) (remuda.Grant, error) {
 	g, err := h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: t, Client: h.client(r)})
 	if errors.Is(err, remuda.ErrTokenExpired) {
-		err = remuda.ErrSessionExpired
+		err = as(remuda.ErrSessionExpired, err)
 	}
 	if errors.Is(err, remuda.ErrRequest) {
 		err = problem(CodeRequestInvalid, "A session of this kind is not renewed: it ends at expires_at.")
@@ -71,17 +71,17 @@ func (h *Handler) extend(r *http.Request, token string, t remuda.Transport) (rem
 
 // ownCookie returns the one value that is a token of ours, if the request has the
 // CSRF token of its session.
-func (h *Handler) ownCookie(r *http.Request, values []string) (string, error) {
+func (h *Handler) ownCookie(r *http.Request, name string, values []string) (string, error) {
 	type found struct {
 		token string
 		id    remuda.SessionID
 	}
-	f, err := pick(values, func(v string) (found, error) {
+	f, err := pick(name, values, func(v string) (found, error) {
 		id, err := h.manager.Identify(v, remuda.Cookie)
 		return found{token: v, id: id}, err
 	})
-	if err == nil && !h.hasCSRF(r, f.id) {
-		err = errCSRFToken
+	if err == nil {
+		err = h.checkCSRF(r, f.id)
 	}
 	return f.token, err
 }
@@ -89,32 +89,32 @@ func (h *Handler) ownCookie(r *http.Request, values []string) (string, error) {
 // tokenRefresh exchanges a refresh token from the header or the body. Cookies do
 // not count.
 func (h *Handler) tokenRefresh(w http.ResponseWriter, r *http.Request) error {
-	token, err := presented(w, r)
+	token, where, err := presented(w, r)
 	if err != nil {
 		return err
 	}
-	return h.refresh(w, r, token, remuda.Bearer)
+	return shown(where, h.refresh(w, r, token, remuda.Bearer))
 }
 
-// presented returns the token in the header or in the body, not both.
-func presented(w http.ResponseWriter, r *http.Request) (string, error) {
+// presented returns the token in the header or in the body, not both, and which.
+func presented(w http.ResponseWriter, r *http.Request) (token, where string, err error) {
 	token, ok, err := bearer(r)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var body tokenBody
 	if err := readOptionalJSON(w, r, &body); err != nil {
-		return "", err
+		return "", "", err
 	}
 	switch {
 	case ok && body.RefreshToken != "":
-		return "", errTwoTokens
+		return "", "", errTwoTokens
 	case ok:
-		return token, nil
+		return token, "bearer", nil
 	case body.RefreshToken != "":
-		return body.RefreshToken, nil
+		return body.RefreshToken, "body", nil
 	default:
-		return "", &Problem{Code: CodeTokenMissing}
+		return "", "", (&Problem{Code: CodeTokenMissing}).refuse(ReasonNoCredential)
 	}
 }
 
@@ -126,7 +126,10 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, 
 	client := h.client(r)
 	g, err := h.manager.Refresh(r.Context(), remuda.RefreshRequest{Token: token, Transport: t, RetryKey: key, Client: client})
 	if errors.Is(err, remuda.ErrTokenInvalid) {
-		g, err = h.extend(r, token, t)
+		first := err
+		if g, err = h.extend(r, token, t); err != nil {
+			err = inEitherWay(err, first)
+		}
 	}
 	if err != nil {
 		return err

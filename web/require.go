@@ -41,7 +41,7 @@ func (h *Handler) Check(r *http.Request, rule Rule) (*remuda.Session, error) {
 		return nil, err
 	}
 	if s.Anonymous() && !rule.Anonymous {
-		return nil, &Problem{Code: CodeTokenMissing}
+		return nil, anonymous(s)
 	}
 	if err := h.demand(r, s, rule); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request, s *remuda.Sessio
 	if _, ok, _ := bearer(r); ok || !s.Renew {
 		return // a client that keeps its own token asks for a new one itself
 	}
-	g, err := pick(cookieValues(r.Header, h.cookies.session), func(token string) (remuda.Grant, error) {
+	g, err := pick(h.cookies.session, cookieValues(r.Header, h.cookies.session), func(token string) (remuda.Grant, error) {
 		return h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: remuda.Cookie, Client: h.client(r)})
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (h *Handler) Anonymous(profile string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := h.Check(r, Rule{Anonymous: true})
 		if err != nil && safe(r.Method) && !errors.Is(err, remuda.ErrUnavailable) && !h.refreshable(r, err) {
-			s, err = h.visit(w, r, profile)
+			s, err = h.visit(w, r, profile, err)
 		}
 		if err != nil {
 			h.WriteProblem(w, r, err)
@@ -119,10 +119,10 @@ func (h *Handler) refreshable(r *http.Request, err error) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return h.manager.Refreshable(v, remuda.Cookie) })
 }
 
-// visit begins a session of nobody.
-func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string) (*remuda.Session, error) {
+// visit begins a session of nobody, for a request without a good session.
+func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string, without error) (*remuda.Session, error) {
 	if _, ok, _ := bearer(r); ok {
-		return nil, remuda.ErrTokenInvalid // it has chosen to show a token, and that is not good
+		return nil, as(remuda.ErrTokenInvalid, without) // it has chosen to show a token, and that is not good
 	}
 	g, err := h.manager.Start(r.Context(), remuda.StartRequest{Profile: profile, Anonymous: true, Client: h.client(r)})
 	if err != nil {

@@ -50,15 +50,15 @@ func (h *Handler) lives(r *http.Request, id remuda.SessionID) error {
 	if !errors.Is(err, remuda.ErrTokenInvalid) || len(values) == 0 {
 		return err
 	}
-	_, err = pick(values, func(token string) (*remuda.Session, error) {
+	_, err = pick(h.cookies.session, values, func(token string) (*remuda.Session, error) {
 		s, err := h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{Token: token, Transport: remuda.Cookie, Passive: true})
 		if err == nil && s.ID != id {
-			err = remuda.ErrTokenInvalid
+			err = &remuda.RefusalError{Err: remuda.ErrTokenInvalid, Reason: remuda.ReasonRecordDiffers}
 		}
 		return s, err
 	})
 	if errors.Is(err, remuda.ErrTokenExpired) {
-		err = remuda.ErrSessionExpired // there is nothing that could be refreshed
+		err = as(remuda.ErrSessionExpired, err) // there is nothing that could be refreshed
 	}
 	return err
 }

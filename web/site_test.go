@@ -68,6 +68,8 @@ func newSite(t *testing.T, change ...func(*remuda.Config, *web.Config)) *site {
 	mux.HandleFunc("/", s.web.NotFound)
 	mux.Handle("/hello", s.web.Require(echo))
 	mux.Handle("/important", s.web.RequireRecent(time.Minute, echo))
+	mux.Handle("/confirmed", s.web.Guard(web.Rule{Each: true}, echo))
+	mux.Handle("/level", s.web.RequireLevel("high", echo))
 	mux.Handle("/basket", s.web.Anonymous("web", echo))
 	s.handler = s.web.CleanPaths(mux)
 	return s

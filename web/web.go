@@ -54,6 +54,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Events receives failed logins. Nil means nobody.
 	Events event.Sink
+	// Refused is told of each refusal, why it was refused, before the answer is
+	// written: that is for operators, to be kept for a while and found by the
+	// request id. It must not block, and not keep the request. Nil means nobody.
+	Refused func(*http.Request, *Refusal)
 	// Log receives refusals (level debug) and failures (level error). Nil
 	// means nobody. No token ever goes there.
 	Log *slog.Logger
@@ -74,6 +78,7 @@ type Handler struct {
 	levels        []string
 	proxies       []netip.Prefix
 	events        event.Sink
+	refused       func(*http.Request, *Refusal)
 	log           *slog.Logger
 	routes        map[string]route
 }
@@ -104,7 +109,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
-		levels: slices.Clone(cfg.Levels), events: cfg.Events, log: cfg.Log,
+		levels: slices.Clone(cfg.Levels), events: cfg.Events, refused: cfg.Refused, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
 			remuda.Cookie: offered(cfg.Manager, cfg.WebProfiles, "web"),
 			remuda.Bearer: offered(cfg.Manager, cfg.TokenProfiles, "api"),

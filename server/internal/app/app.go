@@ -15,6 +15,7 @@ import (
 	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/server/internal/config"
 	"github.com/remuda-go/remuda/server/internal/directory"
+	"github.com/remuda-go/remuda/server/internal/refusals"
 	"github.com/remuda-go/remuda/store"
 	"github.com/remuda-go/remuda/web"
 	"github.com/remuda-go/remuda/web/limit"
@@ -51,7 +52,8 @@ type App struct {
 	handler  http.Handler
 	tls      *tls.Config // nil: plain HTTP
 	events   *events
-	metrics  *metrics // nil: none are served
+	refusals *refusals.Keeper // nil: none are kept
+	metrics  *metrics         // nil: none are served
 	requests sync.WaitGroup
 	stopping chan struct{}
 
@@ -63,7 +65,7 @@ type App struct {
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{cfg: o.Config, log: o.Log, stopping: make(chan struct{})}
 	for _, step := range []func(context.Context) error{
-		a.loadTLS, a.openUsers, a.openEvents, a.openManager, a.openMetrics,
+		a.loadTLS, a.openUsers, a.openEvents, a.openRefusals, a.openManager, a.openMetrics,
 		func(context.Context) error { return a.mount(o.Mount) },
 		a.catchUp,
 	} {
@@ -146,7 +148,7 @@ func (a *App) openWeb() error {
 	a.web, err = web.New(web.Config{
 		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users,
 		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
-		TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Log: a.log,
+		TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Refused: a.refused, Log: a.log,
 	})
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/remuda-go/remuda/web"
 	"github.com/spf13/cobra"
@@ -20,7 +21,8 @@ of, and does it use https?`,
 	web.CodeTokenInvalid: `This is no token of this server for this place: cut short, of another issuer,
 audience or type, a cookie sent as Bearer or the other way round, signed with a key
 that was retired or compromised, or of a session that is long swept. No reason is
-given to the client. "remuda token inspect" explains a token that you have.
+given to the client: "remuda explain" has it, by the request id. "remuda token
+inspect" explains a token that you have.
 If many come at once: was a key lost, or the issuer changed?`,
 	web.CodeTokenExpired: `The access token has run out, as it does every few minutes. Refresh, and send the
 request again. If it comes right after a refresh: do the clocks agree?`,
@@ -76,36 +78,74 @@ whether it lasts.`,
 }
 
 func newExplain() *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain [CODE]",
-		Short: "Explain the code of a refusal, or list all codes",
-		Long: `Explain the code of a refusal: why it is answered, what a client does about it, and
-what an operator looks at. Without a code, list all. What led to one refusal stands
-in the log at level debug, under its request id.`,
+	cmd := &cobra.Command{
+		Use:   "explain [CODE | REQUEST-ID]",
+		Short: "Explain a refusal by its request id, or a code, or list all codes",
+		Long: `Explain why one request was refused, by the request_id of the answer: what was looked
+at, what was found, and what has become of the session since. It is read from the
+file "refusals" of this node, also while the server runs.
+
+With a code, explain that: why it is answered, what a client does about it, and what
+an operator looks at. Without either, list all codes.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return listCodes(cmd.OutOrStdout())
-			}
-			return explain(cmd.OutOrStdout(), web.Code(args[0]))
-		},
 	}
+	fileFlags(cmd)
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return listCodes(cmd.OutOrStdout(), *asJSON)
+		}
+		if id := strings.ToUpper(args[0]); requestID.MatchString(id) {
+			return explainRequest(cmd, id, *asJSON)
+		}
+		return explain(cmd.OutOrStdout(), web.Code(args[0]), *asJSON)
+	}
+	return cmd
 }
 
-func listCodes(w io.Writer) error {
+// longestWord is longer than any code and id, and shorter than any token.
+const longestWord = 32
+
+// codeJSON is a code as JSON.
+type codeJSON struct {
+	Code        string `json:"code"`
+	Status      int    `json:"status"`
+	Action      string `json:"action"`
+	Title       string `json:"title"`
+	Explanation string `json:"explanation"`
+}
+
+func newCodeJSON(c *web.CodeInfo) codeJSON {
+	return codeJSON{string(c.Code), c.Status, string(c.Action), c.Title, explanations[c.Code]}
+}
+
+func listCodes(w io.Writer, asJSON bool) error {
 	var rows [][]string
+	var list []codeJSON
 	for _, c := range web.Codes() {
 		rows = append(rows, []string{string(c.Code), strconv.Itoa(c.Status), string(c.Action), c.Title})
+		list = append(list, newCodeJSON(&c))
+	}
+	if asJSON {
+		return printJSON(w, map[string]any{"codes": list})
 	}
 	return printTable(w, []string{"CODE", "STATUS", "ACTION", "TITLE"}, rows)
 }
 
-func explain(w io.Writer, code web.Code) error {
+func explain(w io.Writer, code web.Code, asJSON bool) error {
 	for _, c := range web.Codes() {
-		if c.Code == code {
-			_, err := fmt.Fprintf(w, "%s (%d, action %s): %s.\n\n%s\n", c.Code, c.Status, c.Action, c.Title, explanations[code])
-			return err
+		if c.Code != code {
+			continue
 		}
+		if asJSON {
+			return printJSON(w, newCodeJSON(&c))
+		}
+		_, err := fmt.Fprintf(w, "%s (%d, action %s): %s.\n\n%s\n", c.Code, c.Status, c.Action, c.Title, explanations[code])
+		return err
 	}
-	return usage("there is no code %q; 'remuda explain' lists all", string(code))
+	what := strconv.Quote(string(code))
+	if len(code) > longestWord {
+		what = "that" // it may be a token
+	}
+	return usage("%s is no code ('remuda explain' lists all) and no request id (26 of A-Z and 2-7)", what)
 }

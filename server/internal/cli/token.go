@@ -190,14 +190,31 @@ func sessionNow(ctx context.Context, s *app.Sessions, id remuda.SessionID) strin
 	case err == nil:
 		return "lives"
 	case errors.Is(err, remuda.ErrSessionEnded):
-		return "has ended"
+		return "has ended" + endReason(err)
 	case errors.Is(err, remuda.ErrSessionExpired):
-		return "has expired"
+		return "has expired" + endReason(err)
 	case errors.Is(err, remuda.ErrTokenInvalid):
 		return "has no record here"
 	default:
 		return "not known: " + err.Error()
 	}
+}
+
+// endReason says why a session has ended and when, as far as an error tells.
+func endReason(err error) string {
+	text := ""
+	if refused, ok := errors.AsType[*remuda.RefusalError](err); ok {
+		text = ": " + string(refused.Reason)
+		for _, f := range refused.Facts {
+			switch f.Key {
+			case "end_reason":
+				text += ", " + f.Value.String()
+			case "ended":
+				text += ", " + timestamp(f.Value.Time())
+			}
+		}
+	}
+	return text
 }
 
 func printInspected(w io.Writer, lines []inspected) error {

@@ -37,6 +37,7 @@ func (l *loader) check(c *Config, offline bool) {
 		{false, []string{"login"}, l.checkLogin},
 		{false, []string{"max_staleness"}, l.checkStaleness},
 		{false, []string{"retention"}, l.checkRetention},
+		{false, []string{"refusals_kept"}, l.checkRefusals},
 	} {
 		if l.good(step.of...) && !(step.served && offline) {
 			step.check(c)
@@ -389,6 +390,16 @@ func (l *loader) checkStaleness(c *Config) {
 	}
 	for _, p := range ask(remuda.Config{Issuer: "any", MaxStaleness: c.MaxStaleness, Profiles: []remuda.Profile{remuda.Web()}}) {
 		l.complain("max_staleness", "%s", p.Reason)
+	}
+}
+
+// longestKept bounds for how long a file names subjects that is for looking into
+// what has just gone wrong.
+const longestKept = 90 * day
+
+func (l *loader) checkRefusals(c *Config) {
+	if c.RefusalsKept > longestKept {
+		l.complain("refusals_kept", "is %s; it must be at most %s, or 0 for not at all", FormatDuration(c.RefusalsKept), FormatDuration(longestKept))
 	}
 }
 

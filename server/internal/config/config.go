@@ -27,6 +27,7 @@ type Config struct {
 	Users    string // users and their password hashes
 	KeysFile string // the key ring; made at the first start
 	Keys     Secret // the key ring itself, instead of a file
+	Refusals string // why requests were refused
 
 	KeysIn     string        // KeysInFile or KeysInDatabase
 	KeysMaster Secret        // seals the ring where it is kept; see keyring.ParseMaster
@@ -51,6 +52,9 @@ type Config struct {
 	MaxStaleness time.Duration
 	// Retention is for how long sessions are kept after their end.
 	Retention time.Duration
+	// RefusalsKept is for how long it is kept why requests were refused; zero: not
+	// at all.
+	RefusalsKept time.Duration
 	// DiscardSessionsOfLostRing signs everybody out where the ring is another
 	// one than the database's, instead of refusing to start.
 	DiscardSessionsOfLostRing bool
@@ -109,6 +113,7 @@ func Default() Config {
 		Log:          Log{Level: slog.LevelInfo, Format: "text"},
 		MaxStaleness: revocation.DefaultMaxStaleness,
 		Retention:    30 * day,
+		RefusalsKept: 7 * day,
 		KeysIn:       KeysInFile,
 		KeysRotate:   30 * day,
 	}
@@ -119,7 +124,7 @@ func (c *Config) Derive() {
 	for _, f := range []struct {
 		path *string
 		name string
-	}{{&c.Database, "sessions.db"}, {&c.Users, "users.db"}, {&c.KeysFile, "keys.json"}} {
+	}{{&c.Database, "sessions.db"}, {&c.Users, "users.db"}, {&c.KeysFile, "keys.json"}, {&c.Refusals, "refusals.db"}} {
 		if *f.path == "" {
 			*f.path = filepath.Join(c.Data, f.name)
 		}

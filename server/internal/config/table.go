@@ -44,6 +44,7 @@ func serverSettings() []Setting {
 		},
 		{Name: "database", kind: text(func(c *Config) *string { return &c.Database })},
 		{Name: "users", kind: text(func(c *Config) *string { return &c.Users })},
+		{Name: "refusals", kind: text(func(c *Config) *string { return &c.Refusals })},
 		{Name: "keys_file", kind: text(func(c *Config) *string { return &c.KeysFile })},
 		{Name: "keys", kind: secret(func(c *Config) *Secret { return &c.Keys })},
 		{Name: "keys_in", kind: choice(func(c *Config) *string { return &c.KeysIn },
@@ -66,6 +67,7 @@ func serverSettings() []Setting {
 		},
 		{Name: "max_staleness", kind: duration(func(c *Config) *time.Duration { return &c.MaxStaleness })},
 		{Name: "retention", kind: duration(func(c *Config) *time.Duration { return &c.Retention })},
+		{Name: "refusals_kept", kind: duration(func(c *Config) *time.Duration { return &c.RefusalsKept })},
 		{Name: "discard_sessions_of_lost_ring", kind: boolean(func(c *Config) *bool { return &c.DiscardSessionsOfLostRing })},
 	}
 }
