@@ -81,7 +81,7 @@ func TestImpersonate(t *testing.T) {
 		if err != nil || s.Actor != "op" {
 			t.Errorf("later: %+v, %v", s, err)
 		}
-		time.Sleep(began.Add(remuda.DefaultImpersonation).Sub(time.Now()))
+		time.Sleep(time.Until(began.Add(remuda.DefaultImpersonation)))
 		if _, err := authenticate(t, m[1], g); err == nil {
 			t.Error("it lasts longer than it may")
 		}

@@ -221,16 +221,16 @@ func (m *Manager) misfit(why Reason, c *codec.Claims, p *profile, kind Credentia
 	differ := func(name, is, wanted string) {
 		facts = []slog.Attr{slog.String(name, is), slog.String("wanted", wanted)}
 	}
-	switch {
-	case why == ReasonTransport:
+	switch why {
+	case ReasonTransport:
 		differ("transport", t.String(), p.Transport.String())
-	case why == ReasonCredential:
+	case ReasonCredential:
 		differ("format", kind.String(), p.Credential.String())
-	case why == ReasonIssuer:
+	case ReasonIssuer:
 		differ("issuer", string(c.Text(c.Issuer)), m.issuer)
-	case why == ReasonAudience:
+	case ReasonAudience:
 		differ("audience", string(c.Text(c.Audience)), p.audience)
-	case why == ReasonIssuedAhead:
+	case ReasonIssuedAhead:
 		facts = m.ahead(c, now)
 	}
 	return refuse(ErrTokenInvalid, why, facts...)

@@ -85,7 +85,7 @@ func reasonOf(t *testing.T, m *remuda.Manager, token string) string {
 	if !ok || !errors.Is(err, remuda.ErrTokenInvalid) || err.Error() != remuda.ErrTokenInvalid.Error() {
 		t.Fatalf("%v", err)
 	}
-	for _, part := range strings.Split(token, ".") {
+	for part := range strings.SplitSeq(token, ".") {
 		if len(part) >= 20 && strings.Contains(fmt.Sprint(e.Facts), part) {
 			t.Errorf("%s stands in %v", part, e.Facts)
 		}

@@ -55,7 +55,7 @@ type tokenAnswer struct {
 }
 
 // answerGrant hands a grant to its client, by cookies or in the body.
-func (h *Handler) answerGrant(w http.ResponseWriter, g *remuda.Grant, t remuda.Transport) error {
+func (h *Handler) answerGrant(w http.ResponseWriter, n cookieNames, g *remuda.Grant, t remuda.Transport) error {
 	now := h.manager.Now()
 	s := newSessionJSON(&g.Session, g.Session.ID)
 	if t == remuda.Cookie {
@@ -63,7 +63,7 @@ func (h *Handler) answerGrant(w http.ResponseWriter, g *remuda.Grant, t remuda.T
 		if err != nil {
 			return err
 		}
-		h.cookies.set(w, g, now)
+		n.set(w, g, now)
 		return writeJSON(w, webAnswer{Session: s, CSRF: csrf})
 	}
 	return writeJSON(w, tokenAnswer{

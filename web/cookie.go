@@ -13,7 +13,8 @@ import (
 // 4.1.3.2) keeps other hosts and plain HTTP from setting them.
 type cookieNames struct {
 	session string // the access token
-	refresh string
+	refresh string // of the account in use
+	first   string // of the first account; see slot
 	// What a session is kept under whose user acts for another.
 	actorSession, actorRefresh string
 	handOff                    string // what names of the cookies with a hand-off's state begin with
@@ -25,11 +26,11 @@ type cookieNames struct {
 func namesFor(secure bool) cookieNames {
 	if secure {
 		return cookieNames{
-			session: "__Host-session", refresh: "__Host-refresh",
+			session: "__Host-session", refresh: "__Host-refresh", first: "__Host-refresh",
 			actorSession: "__Host-actor-session", actorRefresh: "__Host-actor-refresh", handOff: "__Host-handoff-", secure: true,
 		}
 	}
-	return cookieNames{session: "session", refresh: "refresh", actorSession: "actor-session", actorRefresh: "actor-refresh", handOff: "handoff-"}
+	return cookieNames{session: "session", refresh: "refresh", first: "refresh", actorSession: "actor-session", actorRefresh: "actor-refresh", handOff: "handoff-"}
 }
 
 // set writes the cookies of a grant. Both live as long as the session, not as
@@ -52,13 +53,6 @@ func (n cookieNames) leave(w http.ResponseWriter, r *http.Request, g *remuda.Gra
 	if g.Refresh.IsZero() && len(cookieValues(r.Header, n.refresh)) > 0 {
 		n.write(w, n.refresh, "", -1)
 	}
-}
-
-// clear deletes the cookies. Only logout does so, and never a refusal: a late one
-// would delete those of a new session.
-func (n cookieNames) clear(w http.ResponseWriter) {
-	n.write(w, n.session, "", -1)
-	n.write(w, n.refresh, "", -1)
 }
 
 func (n cookieNames) write(w http.ResponseWriter, name, value string, maxAge int) {

@@ -112,9 +112,15 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 	}
 	if ok {
 		s, err := use(token, remuda.Bearer)
-		return s, remuda.Bearer, shown("bearer", err)
+		if err != nil {
+			return nil, remuda.Bearer, shown("bearer", err)
+		}
+		if err := checkSwitched(r, s.ID); err != nil {
+			return nil, remuda.Bearer, err
+		}
+		return s, remuda.Bearer, nil
 	}
-	values := cookieValues(r.Header, h.cookies.session)
+	values := h.cookies.sessionValues(r.Header)
 	if len(values) == 0 {
 		return nil, remuda.Cookie, h.missing(r)
 	}
@@ -124,6 +130,9 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 		}
 	}
 	s, err := pick(h.cookies.session, values, func(v string) (*remuda.Session, error) { return use(v, remuda.Cookie) })
+	if err == nil {
+		err = checkSwitched(r, s.ID)
+	}
 	if err != nil {
 		return nil, remuda.Cookie, err
 	}
@@ -138,7 +147,7 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 // missing says that there is no credential, and what to do about it.
 func (h *Handler) missing(r *http.Request) error {
 	p := &Problem{Code: CodeTokenMissing}
-	hasRefresh := len(cookieValues(r.Header, h.cookies.refresh)) > 0
+	hasRefresh := len(cookieValues(r.Header, h.names(r).refresh)) > 0
 	if hasRefresh {
 		p.action = ActionRefresh
 	}
@@ -175,16 +184,18 @@ func anonymous(s *remuda.Session) error {
 // expired ones too: of the access token or, without a good one, of the refresh
 // token.
 func (h *Handler) cookieSession(r *http.Request) (remuda.SessionID, error) {
-	identify := func(v string) (remuda.SessionID, error) { return h.manager.Identify(v, remuda.Cookie) }
 	err := h.missing(r)
 	var tried []error
-	for _, name := range []string{h.cookies.session, h.cookies.refresh} {
-		values := cookieValues(r.Header, name)
-		if len(values) == 0 {
+	n := h.names(r)
+	for _, c := range []struct {
+		name   string
+		values []string
+	}{{n.session, n.sessionValues(r.Header)}, {n.refresh, cookieValues(r.Header, n.refresh)}} {
+		if len(c.values) == 0 {
 			continue
 		}
 		var id remuda.SessionID
-		if id, err = pick(name, values, identify); err == nil {
+		if id, err = pick(c.name, c.values, h.identify); err == nil {
 			return id, nil
 		}
 		tried = append(tried, err)

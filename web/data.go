@@ -123,7 +123,7 @@ func (h *Handler) Reissue(w http.ResponseWriter, r *http.Request, s *remuda.Sess
 	}
 	if p, _ := h.manager.Profile(s.Profile); p.Transport == remuda.Cookie {
 		private(w.Header())
-		h.cookies.set(w, &g, h.manager.Now())
+		h.names(r).set(w, &g, h.manager.Now())
 	}
 	return g, nil
 }

@@ -306,6 +306,10 @@ func (h *Handler) redeemHandOff(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	n, _, err := h.replacing(r)
+	if err != nil {
+		return err
+	}
 	g, err := h.manager.RedeemHandOff(r.Context(), remuda.RedeemHandOffRequest{
 		Token: body.Token, Target: target, State: state, Profile: h.handOff.Profile,
 		EndsWithParent: h.handOff.EndsWithParent, Present: present,
@@ -319,8 +323,8 @@ func (h *Handler) redeemHandOff(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !g.Access.IsZero() {
-		h.cookies.leave(w, r, &g)
-		h.cookies.set(w, &g, h.manager.Now())
+		n.leave(w, r, &g)
+		n.set(w, &g, h.manager.Now())
 	}
 	h.cookies.write(w, h.cookies.handOff+body.Attempt, "", -1)
 	return writeJSON(w, redeemAnswer{webAnswer{Session: newSessionJSON(&g.Session, g.Session.ID), CSRF: csrf}, back})
@@ -351,7 +355,7 @@ func (h *Handler) present(r *http.Request) (*remuda.Session, error) {
 	}
 	if errors.Is(err, remuda.ErrTokenInvalid) { // one without a record only its token can tell of
 		var own *remuda.Session
-		own, err = pick(h.cookies.session, cookieValues(r.Header, h.cookies.session), func(token string) (*remuda.Session, error) {
+		own, err = pick(h.cookies.session, h.cookies.sessionValues(r.Header), func(token string) (*remuda.Session, error) {
 			return h.manager.Authenticate(r.Context(), remuda.AuthenticateRequest{Token: token, Transport: remuda.Cookie, Passive: true})
 		})
 		if err == nil {

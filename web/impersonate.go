@@ -37,7 +37,7 @@ func (h *Handler) impersonate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if transport == remuda.Cookie && len(cookieValues(r.Header, h.cookies.session)) > 1 {
+	if transport == remuda.Cookie && len(h.cookies.sessionValues(r.Header)) > 1 {
 		return remuda.ErrTokenInvalid // which one would be kept?
 	}
 	var body impersonateBody
@@ -63,15 +63,16 @@ func (h *Handler) impersonate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	n := h.names(r)
 	if transport == remuda.Cookie {
 		own, err := h.manager.Session(r.Context(), s.ID)
 		if err != nil {
 			return err
 		}
-		h.cookies.park(w, r, &own, h.manager.Now())
-		h.cookies.leave(w, r, &g)
+		n.park(w, r, &own, h.manager.Now())
+		n.leave(w, r, &g)
 	}
-	return h.answerGrant(w, &g, transport)
+	return h.answerGrant(w, n, &g, transport)
 }
 
 // impersonator says whose session the browser has kept, with a CSRF token of that
@@ -120,7 +121,7 @@ func (h *Handler) stopImpersonating(w http.ResponseWriter, r *http.Request) erro
 	} else if present != nil {
 		return &Problem{Code: CodeSignedIn}
 	}
-	h.cookies.unpark(w, r, own, h.manager.Now())
+	h.names(r).unpark(w, r, own, h.manager.Now())
 	return h.answerOwn(w, own)
 }
 

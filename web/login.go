@@ -17,6 +17,9 @@ type loginBody struct {
 	Password string `json:"password"`
 	Remember bool   `json:"remember"`
 	Profile  string `json:"profile"`
+	// Add signs in beside the accounts that the browser is signed in to, instead of in
+	// the place of the one in use.
+	Add bool `json:"add"`
 }
 
 // webLogin signs a browser in. There is no session yet whose CSRF token could be
@@ -25,23 +28,15 @@ func (h *Handler) webLogin(w http.ResponseWriter, r *http.Request) error {
 	if err := h.checkOrigin(r); err != nil {
 		return err
 	}
-	// Who acts for another leaves their own session too, and with it the other.
-	replaces, err := h.parkedID(r)
-	if err != nil {
-		replaces, err = h.cookieSession(r)
-	}
-	if err != nil {
-		replaces = remuda.SessionID{}
-	}
-	return h.login(w, r, remuda.Cookie, replaces)
+	return h.login(w, r, remuda.Cookie)
 }
 
 // tokenLogin signs any other client in. It reads and sets no cookie.
 func (h *Handler) tokenLogin(w http.ResponseWriter, r *http.Request) error {
-	return h.login(w, r, remuda.Bearer, remuda.SessionID{})
+	return h.login(w, r, remuda.Bearer)
 }
 
-func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transport, replaces remuda.SessionID) error {
+func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transport) error {
 	var body loginBody
 	if err := ReadJSON(w, r, &body); err != nil {
 		return err
@@ -61,6 +56,10 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	if err != nil {
 		return h.refuseLogin(err, "", profile, client)
 	}
+	n, replaces, err := h.place(r, &who, &body, profile, t)
+	if err != nil {
+		return err
+	}
 	g, err := h.manager.Start(r.Context(), remuda.StartRequest{
 		Profile: profile, Subject: who.Subject, Tenant: who.Tenant,
 		ACR: who.ACR, AMR: who.AMR, Claims: who.Claims,
@@ -70,10 +69,30 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 		return err
 	}
 	if t == remuda.Cookie {
-		h.cookies.leave(w, r, &g)
-		h.cookies.clearParked(w, r)
+		if err := h.checkCookies(r, n, &g); err != nil {
+			return errors.Join(err, h.end(r, g.Session.ID))
+		}
+		n.leave(w, r, &g)
+		if !body.Add {
+			n.clearParked(w, r)
+		}
 	}
-	return h.answerGrant(w, &g, t)
+	return h.answerGrant(w, n, &g, t)
+}
+
+// place says where the cookies of a login go, and which session it takes the place
+// of.
+func (h *Handler) place(r *http.Request, who *Identity, body *loginBody, profile string, t remuda.Transport) (cookieNames, remuda.SessionID, error) {
+	switch {
+	case t != remuda.Cookie && body.Add:
+		return cookieNames{}, remuda.SessionID{}, problem(CodeRequestInvalid, "add is for browsers.")
+	case t != remuda.Cookie:
+		return cookieNames{}, remuda.SessionID{}, nil
+	case body.Add:
+		return h.beside(r, who, profile)
+	default:
+		return h.replacing(r)
+	}
 }
 
 // refuseLogin tells the events, and keeps what could not be found out apart from
@@ -149,7 +168,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request) error {
 	if err := h.grantContinuation(r.Context(), body.Continuation, s.ID, g.Session.ID); err != nil {
 		return err
 	}
-	return h.answerGrant(w, &g, transport)
+	return h.answerGrant(w, h.names(r), &g, transport)
 }
 
 // signedIn returns the session of a request in which somebody has signed in.

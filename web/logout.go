@@ -14,6 +14,7 @@ const (
 	scopeThis scope = iota
 	scopeOthers
 	scopeAll
+	scopeAccounts // all that one browser is signed in to
 )
 
 func logoutScope(r *http.Request) (scope, error) {
@@ -28,8 +29,10 @@ func logoutScope(r *http.Request) (scope, error) {
 		return scopeOthers, nil
 	case len(q) == 1 && len(all) == 1 && all[0] == "1":
 		return scopeAll, nil
+	case r.URL.RawQuery == "accounts=1":
+		return scopeAccounts, nil
 	default:
-		return 0, problem(CodeRequestInvalid, "A logout takes ?others=1, ?all=1 or nothing.")
+		return 0, problem(CodeRequestInvalid, "A logout takes ?others=1, ?all=1, ?accounts=1 or nothing.")
 	}
 }
 
@@ -43,7 +46,11 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if sc != scopeThis {
+	switch sc {
+	case scopeThis:
+	case scopeAccounts:
+		return h.logoutAccounts(w, r)
+	case scopeOthers, scopeAll:
 		return h.logoutWide(w, r, sc)
 	}
 	// Who acts for another signs out of both.
@@ -65,7 +72,7 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 	}
 	// Without a token of ours there is no session to end and nothing to guard.
 	h.cookies.clearParked(w, r)
-	h.cookies.clear(w)
+	h.clear(w, r, h.names(r).refresh)
 	return noContent(w)
 }
 
@@ -75,7 +82,11 @@ func (h *Handler) tokenLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if sc != scopeThis {
+	switch sc {
+	case scopeThis:
+	case scopeAccounts:
+		return problem(CodeRequestInvalid, "accounts is for browsers.")
+	case scopeOthers, scopeAll:
 		return h.logoutWide(w, r, sc)
 	}
 	token, where, err := presented(w, r)
@@ -115,7 +126,7 @@ func (h *Handler) logoutWide(w http.ResponseWriter, r *http.Request, sc scope) e
 		return err
 	}
 	if sc == scopeAll && transport == remuda.Cookie {
-		h.cookies.clear(w)
+		h.clear(w, r, h.names(r).refresh)
 	}
 	return noContent(w)
 }

@@ -87,7 +87,7 @@ func sameHost(origin, host string) bool {
 // What CORS allows a listed origin (Fetch standard).
 const (
 	corsMethods = "GET, HEAD, POST, PATCH, DELETE"
-	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Remuda-Continuation, X-CSRF-Token"
+	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Remuda-Continuation, Remuda-Session, X-CSRF-Token"
 	corsExposed = "Retry-After, WWW-Authenticate"
 	corsMaxAge  = "600"
 )

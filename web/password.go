@@ -69,7 +69,7 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.answerGrant(w, &g, transport)
+	return h.answerGrant(w, h.names(r), &g, transport)
 }
 
 // credentialsChanged ends the others and keeps this session, but for one without a

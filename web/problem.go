@@ -34,6 +34,8 @@ const (
 	CodeContinuationUsed  Code = "continuation_used"
 	CodeImpersonating     Code = "impersonating"
 	CodeImpersonation     Code = "impersonation_refused"
+	CodeSwitched          Code = "session_switched"
+	CodeAccountsFull      Code = "accounts_full"
 	CodeSessionLimit      Code = "session_limit"
 	CodeSignedIn          Code = "already_signed_in"
 	CodeRequestInvalid    Code = "request_invalid"
@@ -88,6 +90,8 @@ var table = map[Code]row{
 	CodeContinuationUsed:  {http.StatusConflict, ActionNone, "The request was let through already", ""},
 	CodeImpersonating:     {http.StatusForbidden, ActionNone, "Not while somebody acts for the user", ""},
 	CodeImpersonation:     {http.StatusForbidden, ActionNone, "You may not act for this user", ""},
+	CodeSwitched:          {http.StatusConflict, ActionNone, "Another account is in use in this browser", ""},
+	CodeAccountsFull:      {http.StatusForbidden, ActionNone, "Too many accounts in this browser", ""},
 	CodeSessionLimit:      {http.StatusForbidden, ActionNone, "Too many sessions", ""},
 	CodeSignedIn:          {http.StatusConflict, ActionNone, "Somebody else is signed in here", ""},
 	CodeRequestInvalid:    {http.StatusBadRequest, ActionNone, "The request is not valid", ""},

@@ -27,21 +27,27 @@ func (h *Handler) webRefresh(w http.ResponseWriter, r *http.Request) error {
 	if err := readOptionalJSON(w, r, &body); err != nil {
 		return err
 	}
-	values := cookieValues(r.Header, h.cookies.refresh)
+	if id, err := h.cookieSession(r); err == nil {
+		if err := checkSwitched(r, id); err != nil {
+			return err
+		}
+	}
+	name := h.names(r).refresh
+	values := cookieValues(r.Header, name)
 	if len(values) == 0 {
 		return h.webExtend(w, r)
 	}
-	token, err := h.ownCookie(r, h.cookies.refresh, values)
+	token, err := h.ownCookie(r, name, values)
 	if err != nil {
 		return err
 	}
-	return shown(h.cookies.refresh, h.refresh(w, r, token, remuda.Cookie))
+	return shown(name, h.refresh(w, r, token, remuda.Cookie))
 }
 
 // webExtend exchanges the only cookie of a session that has one. To others a
 // refresh cookie is missing.
 func (h *Handler) webExtend(w http.ResponseWriter, r *http.Request) error {
-	values := cookieValues(r.Header, h.cookies.session)
+	values := h.cookies.sessionValues(r.Header)
 	if len(values) == 0 {
 		return h.missing(r)
 	}
@@ -134,5 +140,5 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, token string, 
 	if err != nil {
 		return err
 	}
-	return h.answerGrant(w, &g, t)
+	return h.answerGrant(w, h.names(r), &g, t)
 }

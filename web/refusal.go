@@ -80,7 +80,7 @@ func Reasons() []remuda.Reason {
 		ReasonCSRFMissing, ReasonCSRFRepeated, ReasonCSRFWrong,
 		ReasonNotRecent, ReasonLevel, ReasonNotConfirmed, ReasonOtherUser, ReasonLoginThrottled, ReasonAuthenticator)
 	for _, c := range []Code{
-		CodeLoginFailed, CodeContinuationUsed, CodeImpersonating, CodeImpersonation, CodeSessionLimit, CodeSignedIn, CodeRequestInvalid, CodeNotFound,
+		CodeLoginFailed, CodeContinuationUsed, CodeImpersonating, CodeImpersonation, CodeSwitched, CodeAccountsFull, CodeSessionLimit, CodeSignedIn, CodeRequestInvalid, CodeNotFound,
 		CodeMethodNotAllowed, CodeRequestTooLarge, CodeUnsupportedMedia, CodeInternal,
 	} {
 		list = append(list, remuda.Reason(c))

@@ -588,6 +588,16 @@ var provoked = map[remuda.Reason]struct {
 		b.do("POST", "/confirmed", "", "Remuda-Continuation: "+c)
 		return b.do("POST", "/confirmed", "", "Remuda-Continuation: "+c)
 	}},
+	"session_switched": {"session_switched", func(l *told) *answer {
+		return l.site().signedIn().do("GET", "/hello", "", "Remuda-Session: another")
+	}},
+	"accounts_full": {"accounts_full", func(l *told) *answer {
+		b := l.site(func(_ *remuda.Config, w *web.Config) { w.Authenticator = town{} }).browser()
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			expect(l.t, add(b, name), 200, "", "")
+		}
+		return add(b, "f")
+	}},
 	"impersonating": {"impersonating", func(l *told) *answer {
 		_, b := l.acting()
 		return b.do("GET", "/important", "")

@@ -77,7 +77,7 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request, s *remuda.Sessio
 	if _, ok, _ := bearer(r); ok || !s.Renew {
 		return // a client that keeps its own token asks for a new one itself
 	}
-	g, err := pick(h.cookies.session, cookieValues(r.Header, h.cookies.session), func(token string) (remuda.Grant, error) {
+	g, err := pick(h.cookies.session, h.cookies.sessionValues(r.Header), func(token string) (remuda.Grant, error) {
 		return h.manager.Extend(r.Context(), remuda.ExtendRequest{Token: token, Transport: remuda.Cookie, Client: h.client(r)})
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (h *Handler) refreshable(r *http.Request, err error) bool {
 	if !errors.Is(err, remuda.ErrTokenExpired) && !(missing && p.Code == CodeTokenMissing) {
 		return false
 	}
-	values := slices.Concat(cookieValues(r.Header, h.cookies.refresh), cookieValues(r.Header, h.cookies.session))
+	values := slices.Concat(cookieValues(r.Header, h.names(r).refresh), h.cookies.sessionValues(r.Header))
 	return slices.ContainsFunc(values, func(v string) bool { return h.manager.Refreshable(v, remuda.Cookie) })
 }
 
@@ -124,13 +124,17 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string, 
 	if _, ok, _ := bearer(r); ok {
 		return nil, as(remuda.ErrTokenInvalid, without) // it has chosen to show a token, and that is not good
 	}
+	n, _, err := h.replacing(r)
+	if err != nil {
+		return nil, err
+	}
 	g, err := h.manager.Start(r.Context(), remuda.StartRequest{Profile: profile, Anonymous: true, Client: h.client(r)})
 	if err != nil {
 		return nil, err
 	}
 	private(w.Header())
-	h.cookies.leave(w, r, &g)
-	h.cookies.set(w, &g, h.manager.Now())
+	n.leave(w, r, &g)
+	n.set(w, &g, h.manager.Now())
 	return &g.Session, nil
 }
 

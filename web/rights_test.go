@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -67,10 +68,7 @@ var people = map[string]func(s *site, mine *browser) *person{
 	},
 	"Alice on a device that was signed out": func(s *site, _ *browser) *person {
 		p := s.person("alice")
-		kept := map[string]string{}
-		for name, value := range p.cookies {
-			kept[name] = value
-		}
+		kept := maps.Clone(p.cookies)
 		expect(s.t, p.do("POST", "/auth/web/logout", ""), 204, "", "")
 		p.cookies = kept
 		return p

@@ -30,6 +30,9 @@ func (h *Handler) csrfToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := checkSwitched(r, id); err != nil {
+		return err
+	}
 	if err := h.lives(r, id); err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func (h *Handler) csrfToken(w http.ResponseWriter, r *http.Request) error {
 // without a record only its token can tell.
 func (h *Handler) lives(r *http.Request, id remuda.SessionID) error {
 	_, err := h.manager.Session(r.Context(), id)
-	values := cookieValues(r.Header, h.cookies.session)
+	values := h.cookies.sessionValues(r.Header)
 	if !errors.Is(err, remuda.ErrTokenInvalid) || len(values) == 0 {
 		return err
 	}

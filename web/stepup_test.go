@@ -253,7 +253,7 @@ func TestRequireLevel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.handler = s.web.RequireLevel(tt.wanted, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+			s.handler = s.web.RequireLevel(tt.wanted, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 			a := s.do(request{"GET", "/x", []string{"Authorization: Bearer " + g.Access.Reveal()}, ""})
 			if tt.ok {
 				if a.status != 204 {

@@ -191,6 +191,9 @@ func (h *Handler) endpoints() map[string]route {
 	}
 	if len(h.profiles[remuda.Cookie]) > 0 {
 		routes["/web/login"] = route{http.MethodPost: h.webLogin}
+		routes["/accounts"] = route{http.MethodGet: h.listAccounts}
+		routes["/accounts/{n}"] = route{http.MethodDelete: h.leaveAccount}
+		routes["/accounts/{n}/switch"] = route{http.MethodPost: h.switchAccount}
 	}
 	if len(h.profiles[remuda.Bearer]) > 0 {
 		routes["/token/login"] = route{http.MethodPost: h.tokenLogin}
@@ -223,7 +226,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		path = "/sessions/{id}"
 		r.SetPathValue("id", id)
 	}
-	methods, ok := h.routes[path]
+	methods, ok := h.routes[accountPath(r, path)]
 	if !ok {
 		return &Problem{Code: CodeNotFound}
 	}

@@ -41,6 +41,7 @@ func TestBrowser(t *testing.T) {
 		{"the stream comes back", testStreamAgain},
 		{"a WebSocket from the page", testSocketLive},
 		{"another user in another tab", testSwitch},
+		{"two accounts, switched", testAccounts},
 		{"back after logout", testBack},
 		{"a page kept in the history", testFrozen},
 		{"a narrow screen", testNarrow},
@@ -322,6 +323,47 @@ func testSwitch(t *testing.T, browser *browsertest.Browser) {
 	}
 	if strings.Contains(untold.Shown(), "Star") {
 		t.Error("bob sees alice's ponies")
+	}
+}
+
+// testAccounts: two accounts in one browser; what one tab switches, the others show,
+// also one that is not told.
+func testAccounts(t *testing.T, browser *browsertest.Browser) {
+	s := newStack(t, 0, slow)
+	one := s.person(t, browser)
+	one.login("alice")
+	one.addPony("Misty")
+	one.WaitText("Misty has joined your herd.")
+	two := one.another()
+	two.ready()
+	untold := one.another(withoutChannels)
+	untold.ready()
+	one.Click("#add-account")
+	one.WaitFor(`!document.getElementById("signed-out").hidden`)
+	one.Click("#cancel-add")
+	one.WaitFor(`document.getElementById("signed-out").hidden`)
+	one.Click("#add-account")
+	one.login("bob")
+	one.WaitText("Signed in as bob")
+	one.WaitText("Switch to alice")
+	two.WaitText("Signed in as bob")
+	// This one shows alice's page still, and nothing of it becomes bob's.
+	untold.addPony("Star")
+	untold.WaitText("Another session is in use now")
+	untold.WaitText("Signed in as bob")
+	two.Click("#accounts button")
+	two.WaitText("You are alice now.")
+	two.WaitText("Misty")
+	one.WaitText("Signed in as alice")
+	one.Click("#logout")
+	one.WaitText("You are signed out.")
+	one.WaitText("Switch to bob")
+	two.WaitFor(signedOut)
+	one.Click("#accounts button")
+	one.WaitText("You are bob now.")
+	one.WaitFor(`document.getElementById("others-here").hidden`)
+	if n := s.count("POST", "/ponies", 201); n != 1 {
+		t.Errorf("%d ponies were added", n)
 	}
 }
 

@@ -56,6 +56,10 @@ been done once. A client whose first answer was lost is told this on its retry.`
 user may do: change credentials, step up, end other sessions, act for a third.`,
 	web.CodeImpersonation: `The user may not act for that one: they are no support, the other must never be acted
 for, or does not exist. The answer is the same for all three.`,
+	web.CodeSwitched: `The page names a session (Remuda-Session) which is not the one in use: another tab has
+switched accounts. Nothing was done. Load the page again, or switch back.`,
+	web.CodeAccountsFull: `A browser is signed in to five accounts at most, and to fewer where their cookies would
+be longer than 4,000 bytes together. Sign one out first.`,
 	web.CodeSessionLimit: `The user has as many sessions as the profile allows ("max_sessions"), and it refuses
 more ("at_limit: refuse"). End one on another device first.`,
 	web.CodeSignedIn: `Somebody comes from another site by a hand-off, and somebody else is signed in here.

@@ -16,6 +16,7 @@ const state = {
   nextRefresh: 0,
   key: "", // the Idempotency-Key of a refresh whose answer is outstanding
   skew: 0, // the server's clock less ours, in milliseconds
+  adding: false, // the form signs in beside the account that is in use
 };
 
 // ---- requests
@@ -36,7 +37,8 @@ const unreachable = () => new Problem({
 async function send(method, path, { body, headers } = {}) {
   headers = { Accept: "application/json", ...headers };
   if (body) headers["Content-Type"] = "application/json";
-  if (method !== "GET" && state.csrf) headers["X-CSRF-Token"] = state.csrf;
+  if (method !== "GET" && state.csrf) headers["X-CSRF-Token"] ??= state.csrf;
+  if (state.session) headers["Remuda-Session"] = state.session.id; // nobody else's answer is wanted
   let response, text;
   try {
     response = await fetch(path, {
@@ -57,6 +59,7 @@ async function send(method, path, { body, headers } = {}) {
   }
   if (response.ok && answer !== undefined) return answer;
   const { status } = response;
+  if (answer?.code === "session_switched") changed();
   throw new Problem({ title: `Unexpected answer (status ${status})`, status, ...answer }, Number(response.headers.get("Retry-After")));
 }
 
@@ -163,16 +166,18 @@ function act(event) {
 // before means that somebody else has signed in in this browser: then nothing
 // may be repeated on their behalf.
 function adopt(session) {
-  const other = state.session && state.session.id !== session.id;
-  if (other) {
-    boot();
-    throw new Problem({
-      title: "Another session is in use now", code: "session_changed",
-      detail: "Somebody has signed in anew in another tab. Nothing was done here.",
-    });
-  }
+  if (state.session && state.session.id !== session.id) changed();
   state.session = session;
   showSession();
+}
+
+// changed shows whose session it is now, and says that it is another.
+function changed() {
+  boot();
+  throw new Problem({
+    title: "Another session is in use now", code: "session_changed",
+    detail: "Somebody has signed in anew, or switched accounts, in another tab. Nothing was done here.",
+  });
 }
 
 // ---- other tabs
@@ -278,6 +283,7 @@ async function boot() {
     if (epoch !== state.epoch) return;
     if (err.code === "token_missing") {
       leave("");
+      loadAccounts().catch(() => {});
     } else {
       byID("unknown").hidden = false;
       failed(err);
@@ -291,7 +297,7 @@ function enter(session) {
   state.nextRefresh ||= state.refreshedAt + refreshEvery;
   byID("signed-in").hidden = false;
   showSession();
-  return Promise.all([loadPonies(), loadDevices()]).catch(failed);
+  return Promise.all([loadPonies(), loadDevices(), loadAccounts()]).catch(failed);
 }
 
 // leave shows that nobody is signed in, and why.
@@ -310,8 +316,9 @@ function wipe() {
   hush();
   clearTimeout(watching);
   if (byID("step-up").open) byID("step-up").close();
-  for (const id of ["signed-in", "signed-out", "unknown"]) byID(id).hidden = true;
-  for (const id of ["who", "ponies", "devices", "status", "idle", "idle-left", "absolute", "absolute-left", "authenticated"]) {
+  for (const id of ["signed-in", "signed-out", "unknown", "others-here"]) byID(id).hidden = true;
+  addAccount(false);
+  for (const id of ["who", "accounts", "ponies", "devices", "status", "idle", "idle-left", "absolute", "absolute-left", "authenticated"]) {
     byID(id).replaceChildren();
   }
   for (const id of ["idle", "absolute", "authenticated"]) byID(id).removeAttribute("datetime");
@@ -599,7 +606,7 @@ async function login() {
   const password = byID("password");
   try {
     const answer = await send("POST", `${auth}/web/login`, {
-      body: { username: byID("username").value, password: password.value, remember: byID("remember").checked },
+      body: { username: byID("username").value, password: password.value, remember: byID("remember").checked, add: state.adding },
     });
     state.csrf = answer.csrf_token;
     state.acted = false;
@@ -631,6 +638,60 @@ async function logout() {
   state.csrf = "";
   leave("You are signed out.");
   tell("signed-out");
+  loadAccounts().catch(() => {}); // others may be left to choose from
+}
+
+// ---- accounts
+
+// addAccount shows the form for signing in to another account beside this one, or
+// takes it away.
+function addAccount(adding) {
+  state.adding = adding;
+  byID("cancel-add").hidden = !adding;
+  if (adding || state.session) byID("signed-out").hidden = !adding;
+  if (adding) byID("username").focus();
+}
+
+async function loadAccounts() {
+  const { epoch } = state;
+  const { accounts } = await call("GET", `${auth}/accounts`);
+  if (epoch !== state.epoch) return;
+  const others = accounts.filter(({ session }) => !session.current);
+  byID("accounts").replaceChildren(...others.map(accountItem));
+  byID("others-here").hidden = others.length === 0;
+}
+
+function accountItem(account) {
+  const item = element("li", "");
+  const name = account.session.subject;
+  const choose = element("button", `Switch to ${name}`);
+  choose.type = "button";
+  choose.addEventListener("click", () => run(choose, () => switchAccount(account)));
+  const end = element("button", "Sign out");
+  end.type = "button";
+  end.setAttribute("aria-label", `Sign ${name} out`);
+  end.addEventListener("click", () => run(end, () => leaveAccount(account)));
+  item.append(choose, end);
+  return item;
+}
+
+async function switchAccount({ n, csrf_token: csrf }) {
+  hush();
+  const headers = { "X-CSRF-Token": csrf, "Idempotency-Key": `"${randomKey()}"` };
+  const answer = await send("POST", `${auth}/accounts/${n}/switch`, { headers });
+  state.csrf = answer.csrf_token;
+  refreshed();
+  tell("signed-in");
+  const loaded = enter(answer.session);
+  say(`You are ${answer.session.subject} now.`);
+  byID("who-title").focus();
+  await loaded;
+}
+
+async function leaveAccount({ n, session, csrf_token: csrf }) {
+  await send("DELETE", `${auth}/accounts/${n}`, { headers: { "X-CSRF-Token": csrf } });
+  await loadAccounts();
+  say(`${session.subject} is signed out here.`);
 }
 
 // ---- wiring
@@ -673,6 +734,8 @@ onClick("logout", logout);
 onClick("others", endOthers);
 onClick("reload", loadDevices);
 onClick("retry", boot);
+onClick("add-account", () => addAccount(true));
+onClick("cancel-add", () => addAccount(false));
 
 for (const type of ["pointerdown", "keydown", "click", "input"]) {
   addEventListener(type, act, { capture: true, passive: true });
