@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -63,14 +62,14 @@ func (m *Manager) degraded(ctx context.Context, p *profile, s *Session, t *revoc
 		if err == nil {
 			err = m.checkActor(ctx, s, t.Key, m.clock.now())
 		}
-		if err == nil {
-			m.counters.count(DecisionChecked, s.ID)
+		if err != nil {
+			return nil, also(err, m.unheard(outage, own)...)
 		}
-		return row, err
+		m.counters.count(DecisionChecked, s.ID)
+		return row, nil
 	default:
 		m.counters.count(DecisionDenied, s.ID)
-		return nil, refuse(fmt.Errorf("%w: the revocation log has not been heard from", ErrUnavailable), ReasonLogStale,
-			m.staleness(own), slog.Duration("max_staleness", m.revoked.staleness), slog.String("outage", outage.String()))
+		return nil, refuse(fmt.Errorf("%w: the revocation log has not been heard from", ErrUnavailable), ReasonLogStale, m.unheard(outage, own)...)
 	}
 }
 

@@ -208,6 +208,11 @@ func (m *Manager) staleness(own time.Time) slog.Attr {
 	return slog.Duration("staleness", age)
 }
 
+// unheard says by which policy this node decides, and why by one.
+func (m *Manager) unheard(outage OutagePolicy, own time.Time) []slog.Attr {
+	return []slog.Attr{m.staleness(own), slog.Duration("max_staleness", m.revoked.staleness), slog.String("outage", outage.String())}
+}
+
 // coveredBy says which wide ending covers a session whose record does not say so.
 func coveredBy(e *store.Entry) error {
 	return refuse(ErrSessionEnded, ReasonWideEnding,

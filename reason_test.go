@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/codec"
@@ -21,8 +22,12 @@ func TestUnverified(t *testing.T) {
 	eddsa.Name, eddsa.Algorithm = "eddsa", codec.EdDSA
 	profiles := func(c *remuda.Config) {
 		c.Profiles = []remuda.Profile{remuda.Web(), eddsa, remuda.Classic(), local, public}
+		c.MaxStaleness = time.Minute
 	}
 	m, other := newManager(t, profiles), newManager(t, profiles)
+	for m.Stats().Log.Degraded {
+		time.Sleep(time.Millisecond) // until the log has been heard
+	}
 	for _, profile := range []string{"web", "eddsa", "classic", "local", "public"} {
 		token, foreign := start(t, m, profile).Access.Reveal(), start(t, other, profile).Access.Reveal()
 		middle := len(token) / 2

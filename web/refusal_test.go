@@ -704,7 +704,7 @@ var facts = map[remuda.Reason]string{
 	remuda.ReasonTokenExpired: "credential expired by clock_offset key session subject profile",
 	remuda.ReasonIdle:         "idle_expired by clock_offset last_seen session", remuda.ReasonAbsolute: "expired by session",
 	remuda.ReasonEnded: "end_reason ended by session", remuda.ReasonLogEntry: "scope staleness session begun_before",
-	remuda.ReasonWideEnding: "scope end_reason begun_before", remuda.ReasonReuseStale: "newest gen window_age",
+	remuda.ReasonWideEnding: "scope end_reason begun_before staleness outage", remuda.ReasonReuseStale: "newest gen window_age",
 	remuda.ReasonTooEarly: "after", remuda.ReasonLogStale: "staleness max_staleness outage", remuda.ReasonClock: "clock_offset leeway",
 	web.ReasonNoCredential: "refresh_cookie", web.ReasonCookiesMany: "credential of", web.ReasonOriginUnlisted: "origin",
 	web.ReasonSite: "site", web.ReasonCSRFWrong: "session", web.ReasonNotRecent: "session subject age wanted",

@@ -14,7 +14,6 @@ import (
 	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/remuda-go/remuda/server/internal/config"
 	"github.com/remuda-go/remuda/server/internal/refusals"
-	"github.com/remuda-go/remuda/web"
 	"github.com/spf13/cobra"
 )
 
@@ -73,6 +72,21 @@ func (e *explained) sessionNow(cmd *cobra.Command, cfg *config.Config) (now stri
 	return now
 }
 
+// wrap breaks a text into indented lines.
+func wrap(text, indent string) string {
+	const width = 84
+	var b strings.Builder
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+len(word) > width {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = indent
+		}
+		line += word + " "
+	}
+	return b.String() + strings.TrimRight(line, " ") + "\n"
+}
+
 func printRequest(w io.Writer, e *explained) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s at %s: %s (%d, action %s)\n", e.Method, e.Path, e.Time.Format("2006-01-02T15:04:05.000Z"), e.Code, e.Status, e.Action)
@@ -81,14 +95,12 @@ func printRequest(w io.Writer, e *explained) error {
 		for _, name := range slices.Sorted(maps.Keys(s.Facts)) {
 			fmt.Fprintf(&b, "   %-14s %v\n", name, s.Facts[name])
 		}
-		fmt.Fprintf(&b, "   %s\n", textOf(s.Reason))
+		b.WriteString(wrap(textOf(s.Reason), "   "))
 	}
 	if e.SessionNow != "" {
 		fmt.Fprintf(&b, "\nsession now: %s\n", e.SessionNow)
 	}
-	if len(e.Steps) != 1 || e.Steps[0].Reason != e.Code {
-		fmt.Fprintf(&b, "\n%s\n", explanations[web.Code(e.Code)])
-	}
+	fmt.Fprintf(&b, "\nFor the code: remuda explain %s\n", e.Code)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

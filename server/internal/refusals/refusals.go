@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	queued = 1024                   // refusals that may wait to be written
-	batch  = 256                    // written at once, and then nothing for the pause:
-	pause  = 200 * time.Millisecond // so a flood costs the disk a little, and no more
+	queued    = 1024                   // refusals that may wait to be written
+	batch     = 256                    // written at once, and then nothing for the pause:
+	pause     = 200 * time.Millisecond // so a flood costs the disk a little, and no more
+	tellEvery = 10 * time.Second       // how often the log is told at most what was dropped
 	// tidyEvery is how often what is too old is deleted where nothing is written.
 	tidyEvery = time.Hour
 )
@@ -83,7 +84,16 @@ func (k *Keeper) run(ctx context.Context) {
 	defer close(k.done)
 	tidy := time.NewTicker(tidyEvery)
 	defer tidy.Stop()
-	for told := uint64(0); ; {
+	var told uint64
+	var toldAt time.Time
+	tell := func(every time.Duration) {
+		if n := k.dropped.Load(); n > told && time.Since(toldAt) >= every {
+			k.cfg.Log.WarnContext(ctx, "refusals not kept", "count", n-told)
+			told, toldAt = n, time.Now()
+		}
+	}
+	defer tell(0)
+	for {
 		select {
 		case e := <-k.queue:
 			k.write(ctx, k.more(e))
@@ -95,10 +105,7 @@ func (k *Keeper) run(ctx context.Context) {
 			}
 			return
 		}
-		if n := k.dropped.Load(); n > told {
-			k.cfg.Log.WarnContext(ctx, "refusals not kept", "count", n-told)
-			told = n
-		}
+		tell(tellEvery)
 		select {
 		case <-time.After(pause):
 		case <-k.closing:
