@@ -3,7 +3,9 @@ package cli_test
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,32 @@ func TestExplain(t *testing.T) {
 	}
 	if _, errs, code := run("explain", "no_such_code"); code != 2 || !strings.Contains(errs, "no_such_code") {
 		t.Errorf("an unknown code: exit %d, %q", code, errs)
+	}
+}
+
+// The document lists every reason that is not a code as well, and no other.
+func TestReasonsInDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/explain.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| | reasons |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var listed, want []string
+	for i, name := range strings.Split(table, "`") {
+		if i%2 == 1 {
+			listed = append(listed, name)
+		}
+	}
+	for _, why := range web.Reasons() {
+		if !slices.ContainsFunc(web.Codes(), func(c web.CodeInfo) bool { return string(c.Code) == string(why) }) {
+			want = append(want, string(why))
+		}
+	}
+	slices.Sort(listed)
+	if !slices.Equal(listed, want) {
+		t.Errorf("listed are\n%q, and there are\n%q", listed, want)
 	}
 }
 
