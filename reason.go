@@ -222,23 +222,23 @@ func coveredBy(e *store.Entry) error {
 
 // misfit says why an access token whose claims do not fit is refused.
 func (m *Manager) misfit(why Reason, c *codec.Claims, p *profile, kind Credential, t Transport, now time.Time) error {
-	var facts []slog.Attr
-	differ := func(name, is, wanted string) {
-		facts = []slog.Attr{slog.String(name, is), slog.String("wanted", wanted)}
+	if why == ReasonProfile {
+		return refuse(ErrTokenInvalid, why)
 	}
-	switch why {
-	case ReasonTransport:
-		differ("transport", t.String(), p.Transport.String())
-	case ReasonCredential:
-		differ("format", kind.String(), p.Credential.String())
-	case ReasonIssuer:
-		differ("issuer", string(c.Text(c.Issuer)), m.issuer)
-	case ReasonAudience:
-		differ("audience", string(c.Text(c.Audience)), p.audience)
-	case ReasonIssuedAhead:
-		facts = m.ahead(c, now)
+	if why == ReasonIssuedAhead {
+		return refuse(ErrTokenInvalid, why, m.ahead(c, now)...)
 	}
-	return refuse(ErrTokenInvalid, why, facts...)
+	differs := map[Reason]struct{ name, is, wanted string }{
+		ReasonTransport:  {"transport", t.String(), p.Transport.String()},
+		ReasonCredential: {"format", kind.String(), p.Credential.String()},
+		ReasonIssuer:     {"issuer", string(c.Text(c.Issuer)), m.issuer},
+		ReasonAudience:   {"audience", string(c.Text(c.Audience)), p.audience},
+	}
+	d, ok := differs[why]
+	if !ok {
+		return refuse(ErrTokenInvalid, why)
+	}
+	return refuse(ErrTokenInvalid, why, slog.String(d.name, d.is), slog.String("wanted", d.wanted))
 }
 
 func (m *Manager) ahead(c *codec.Claims, now time.Time) []slog.Attr {

@@ -308,7 +308,7 @@ func TestAccountsInterleaved(t *testing.T) {
 	for seed := range uint64(150) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			playTabs(t, rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // a test's schedule
+			playTabs(t, rand.New(rand.NewPCG(seed, 1)))
 		})
 	}
 }
