@@ -2,7 +2,7 @@
 // sessions: a map, a file, a database.
 //
 // A driver implements [Store] and nothing more; what else it can do it says by
-// implementing [Log], [Items] or [Clock]. It knows records as rows with a version and
+// implementing [Log], [Items], [Eraser] or [Clock]. It knows records as rows with a version and
 // a sealed blob. It never sees a token, a seed or a key, and it makes no
 // decision about a session: the manager reads, decides and swaps.
 //
@@ -208,6 +208,17 @@ type Items interface {
 	// DeleteItem removes the item if it has the version was, and with the same
 	// errors: of several that delete one version exactly one gets nil.
 	DeleteItem(ctx context.Context, kind, key string, was Version, now time.Time) error
+}
+
+// Eraser is implemented by stores that can forget somebody.
+type Eraser interface {
+	// Erase removes the records of an owner that have ended, without waiting for
+	// [Store.Sweep], and returns how many. Live ones stay, and so may one that ends
+	// meanwhile. When it returns nil, neither they nor anything that was removed
+	// before is left in what the backend keeps: not in free space, and not in a
+	// journal. If it fails they may be removed and something left; to call it again
+	// finishes it, also where no record is left.
+	Erase(ctx context.Context, o Owner) (int, error)
 }
 
 // Clock is implemented by stores whose backend has a clock that all nodes can

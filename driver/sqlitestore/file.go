@@ -101,6 +101,7 @@ func dsn(path string, a access, busy time.Duration) string {
 		"_pragma=trusted_schema(0)",
 		"_pragma=fullfsync(1)", // where fsync alone does not reach the disk
 		"_pragma=journal_size_limit(67108864)",
+		"_pragma=secure_delete(1)", // what is removed or changed is overwritten: see Erase
 	}, "&")
 	return (&url.URL{Scheme: "file", Path: name, RawQuery: query}).String()
 }

@@ -34,6 +34,8 @@ var (
 	_ store.Store = (*Store)(nil)
 	_ store.Items = (*Store)(nil)
 	_ store.Log   = (*Store)(nil)
+
+	_ store.Eraser = (*Store)(nil)
 )
 
 // Config says which file to use, and how. The zero value of every field but

@@ -142,6 +142,27 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	})
 }
 
+// Erase implements [store.Eraser]. What is removed is overwritten in the file; then
+// the WAL, which has it still, is folded into the file and cut. It fails where
+// another process reads an old state for longer than the busy timeout.
+func (s *Store) Erase(ctx context.Context, o store.Owner) (int, error) {
+	n, err := s.remove(ctx, "erase", 1, func(ctx context.Context, c *writeConn) (int64, error) {
+		return affected(c.erase.ExecContext(ctx, o.Tenant, o.Subject))
+	})
+	if err != nil {
+		return 0, err
+	}
+	var busy, pages, done int
+	err = s.writes.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+	if err == nil && busy != 0 {
+		err = errors.New("somebody reads the file: the WAL could not be cut")
+	}
+	if err != nil {
+		return n, failed(ctx, "erase", err)
+	}
+	return n, nil
+}
+
 // remove hands a change that removes at most limit rows to the writer, and
 // returns how many they were.
 func (s *Store) remove(ctx context.Context, what string, limit int, do func(ctx context.Context, c *writeConn) (int64, error)) (int, error) {

@@ -42,7 +42,7 @@ func harness(cfg sqlitestore.Config) storetest.Harness {
 			cfg, _ := configs.Load(s)
 			return open(tb, cfg.(sqlitestore.Config))
 		},
-		Features: storetest.Features{Items: true, Log: true, Settles: true},
+		Features: storetest.Features{Items: true, Erase: true, Log: true, Settles: true},
 	}
 }
 

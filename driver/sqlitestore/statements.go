@@ -32,6 +32,8 @@ const (
 
 	sweepSQL = "DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE due < ? ORDER BY due LIMIT ?)"
 
+	eraseSQL = "DELETE FROM session WHERE tenant = ? AND subject = ? AND ended_at <> 0"
+
 	getSQL  = "SELECT " + recordColumns + " FROM session WHERE id = ?"
 	listSQL = "SELECT " + recordColumns + " FROM session WHERE tenant = ? AND subject = ? AND id > ? ORDER BY id LIMIT ?"
 	scanSQL = "SELECT " + recordColumns + " FROM session WHERE id > ? ORDER BY id LIMIT ?"
@@ -75,7 +77,7 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 type writeConn struct {
 	*sql.Conn
 	begin, commit, rollback                                  *sql.Stmt
-	create, update, touch, exists, sweep                     *sql.Stmt
+	create, update, touch, exists, sweep, erase              *sql.Stmt
 	createItem, swapItem, deleteItem, existsItem, sweepItems *sql.Stmt
 	append, settle, truncate                                 *sql.Stmt
 }
@@ -97,7 +99,7 @@ func openWriteConn(ctx context.Context, db *sql.DB) (*writeConn, error) {
 func (c *writeConn) statements() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&c.begin: "BEGIN IMMEDIATE", &c.commit: "COMMIT", &c.rollback: "ROLLBACK",
-		&c.create: createSQL, &c.update: updateSQL, &c.touch: touchSQL, &c.exists: existsSQL, &c.sweep: sweepSQL,
+		&c.create: createSQL, &c.update: updateSQL, &c.touch: touchSQL, &c.exists: existsSQL, &c.sweep: sweepSQL, &c.erase: eraseSQL,
 		&c.createItem: createItemSQL, &c.swapItem: swapItemSQL, &c.deleteItem: deleteItemSQL,
 		&c.existsItem: existsItemSQL, &c.sweepItems: sweepItemsSQL,
 		&c.append: appendSQL, &c.settle: settleSQL, &c.truncate: truncateSQL,

@@ -231,6 +231,21 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	return n, err
 }
 
+// Erase implements [store.Eraser].
+func (s *Store) Erase(ctx context.Context, o store.Owner) (int, error) {
+	n := 0
+	err := s.write(ctx, func() error {
+		for _, r := range s.records {
+			if r.Subject == o.Subject && r.Tenant == o.Tenant && r.Ended() {
+				s.remove(r)
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 // due is the instant from which a record's retention counts.
 func due(r store.Record) time.Time {
 	if r.Ended() {

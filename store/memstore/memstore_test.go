@@ -16,7 +16,7 @@ func harness() storetest.Harness {
 			tb.Cleanup(func() { _ = s.Close() })
 			return s
 		},
-		Features: storetest.Features{Items: true, Log: true, Settles: true},
+		Features: storetest.Features{Items: true, Erase: true, Log: true, Settles: true},
 	}
 }
 

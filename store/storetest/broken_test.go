@@ -351,6 +351,23 @@ func (s *brokenStore) Sweep(ctx context.Context, before time.Time, limit int) (i
 	return n, nil
 }
 
+func (s *brokenStore) Erase(ctx context.Context, o store.Owner) (int, error) {
+	defer s.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	n := 0
+	for id, r := range s.records {
+		of := r.Subject == o.Subject && (r.Tenant == o.Tenant || s.bug == "erase ignores the tenant")
+		if of && (r.Ended() || s.bug == "erase takes live ones") && s.bug != "erase does nothing" {
+			delete(s.records, id)
+			delete(s.before, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
 func (s *brokenStore) isDue(r store.Record, before time.Time) bool {
 	due := r.Expires
 	if r.IdleExpires.Before(due) && s.bug != "sweep ignores the idle deadline" {

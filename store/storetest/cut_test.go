@@ -16,7 +16,7 @@ func TestCutKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	h := storetest.Harness{
 		New:      func(testing.TB) store.Store { return storetest.Cut(newBroken("")) },
-		Features: storetest.Features{Items: true, Log: true, Settles: true},
+		Features: storetest.Features{Items: true, Erase: true, Log: true, Settles: true},
 	}
 	for _, c := range storetest.Checks(h) {
 		if c.Tier == "log" {

@@ -41,6 +41,7 @@ type Harness struct {
 // discovered, so that a driver cannot lose one unnoticed.
 type Features struct {
 	Items bool // the store implements [store.Items]
+	Erase bool // the store implements [store.Eraser]
 	Clock bool // the store implements [store.Clock]
 	Log   bool // the store implements [store.Log]
 	// Settles says that the log shortens Until of what an entry of
@@ -91,6 +92,9 @@ func tiers(h Harness) []tier {
 	if h.Features.Items {
 		basic = concat(basic, itemChecks())
 		concurrent = concat(concurrent, concurrentItemChecks())
+	}
+	if h.Features.Erase {
+		basic = concat(basic, eraseChecks())
 	}
 	if h.Features.Clock {
 		basic = concat(basic, clockChecks())

@@ -76,6 +76,9 @@ var bugs = map[bug]string{
 	"touch passes the absolute end":                "basic",
 	"touch moves last seen back":                   "basic history",
 	"touch moves the idle deadline back":           "basic history",
+	"erase takes live ones":                        "basic",
+	"erase ignores the tenant":                     "basic",
+	"erase does nothing":                           "basic",
 	"sweep ignores limit":                          "basic",
 	"sweep ignores the idle deadline":              "basic",
 	"sweep ignores the end":                        "basic",
@@ -157,7 +160,7 @@ func harness(b bug) storetest.Harness {
 		Reopen: func(_ testing.TB, s store.Store) store.Store {
 			return s.(*brokenStore).reopened()
 		},
-		Features: storetest.Features{Items: true, Log: true, Settles: true},
+		Features: storetest.Features{Items: true, Erase: true, Log: true, Settles: true},
 	}
 }
 

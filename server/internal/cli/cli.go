@@ -75,7 +75,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 		SilenceErrors:    true,
 		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
 	}
-	root.AddCommand(newDemo(), newServe(), newUsers(), newSessions(), newKeys(), newToken(), newExplain(), newConfig(), newVersion())
+	root.AddCommand(newDemo(), newServe(), newUsers(), newSessions(), newSubjects(), newKeys(), newBackup(), newRestore(), newToken(), newExplain(), newConfig(), newVersion())
 	return root, started
 }
 

@@ -144,6 +144,49 @@ func (d *Directory) prepare(ctx context.Context, username, password string) (nam
 	return name, p.String(), err
 }
 
+// User returns a user, or [ErrNotFound], wrapped.
+func (d *Directory) User(ctx context.Context, username string) (User, error) {
+	var created, changed int64
+	name, _ := foldName(username)
+	err := d.db.QueryRowContext(ctx, "SELECT created_at, password_changed_at FROM users WHERE username = ?", name).Scan(&created, &changed)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("directory: user %s: %w", username, err)
+	}
+	return User{Username: name, CreatedAt: time.UnixMilli(created).UTC(), PasswordChangedAt: time.UnixMilli(changed).UTC()}, nil
+}
+
+// Remove removes a user, and leaves nothing of them in the file. It returns
+// [ErrNotFound], wrapped, or another error: then the user may be removed and something
+// left, and to call it again, with whatever name, finishes it. It ends no session: that
+// is the caller's.
+func (d *Directory) Remove(ctx context.Context, username string) error {
+	name, _ := foldName(username)
+	n, err := affected(d.db.ExecContext(ctx, "DELETE FROM users WHERE username = ?", name))
+	if err == nil {
+		err = d.cutJournal(ctx)
+	}
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("directory: remove user %s: %w", username, err)
+	}
+	return nil
+}
+
+// cutJournal folds the WAL into the file, in which what is removed was overwritten.
+func (d *Directory) cutJournal(ctx context.Context) error {
+	var busy, pages, done int
+	err := d.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+	if err == nil && busy != 0 {
+		err = errors.New("somebody reads the file: the WAL could not be cut")
+	}
+	return err
+}
+
 // List returns all users in the order of their names.
 func (d *Directory) List(ctx context.Context) (users []User, err error) {
 	defer func() {

@@ -88,7 +88,7 @@ func dsn(path, access string) string {
 		name = "/" + name // a drive letter
 	}
 	query := access + "&_busy_timeout=10000&_synchronous=FULL&_txlock=immediate&_dqs=0&_defensive=1" +
-		"&_pragma=trusted_schema(0)&_pragma=fullfsync(1)" // where fsync alone does not reach the disk
+		"&_pragma=trusted_schema(0)&_pragma=secure_delete(1)&_pragma=fullfsync(1)" // where fsync alone does not reach the disk
 	return (&url.URL{Scheme: "file", Path: name, RawQuery: query}).String()
 }
 

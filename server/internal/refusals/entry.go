@@ -3,6 +3,7 @@ package refusals
 import (
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/remuda-go/remuda/web"
@@ -63,3 +64,8 @@ func plain(v slog.Value) any {
 
 // encode is an entry as it stands in the file.
 func (e *Entry) encode() ([]byte, error) { return json.Marshal(e) }
+
+// of reports whether an entry is about a subject.
+func (e *Entry) of(subject string) bool {
+	return slices.ContainsFunc(e.Steps, func(s Step) bool { return s.Facts["subject"] == subject })
+}

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -192,4 +194,89 @@ func Find(ctx context.Context, path, requestID string) (e Entry, err error) {
 		return Entry{}, fmt.Errorf("refusals: read %s: %w", path, err)
 	}
 	return e, nil
+}
+
+// Of returns what the file at path says of requests of a subject, the oldest first. The
+// error wraps [fs.ErrNotExist] where there is no file.
+func Of(ctx context.Context, path, subject string) (list []Entry, err error) {
+	err = each(ctx, path, func(_ *sql.Tx, _ int64, e *Entry) error {
+		if e.of(subject) {
+			list = append(list, *e)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Erase removes that, and returns how many they were.
+func Erase(ctx context.Context, path, subject string) (n int, err error) {
+	err = each(ctx, path, func(tx *sql.Tx, seq int64, e *Entry) error {
+		if !e.of(subject) {
+			return nil
+		}
+		n++
+		_, err := tx.ExecContext(ctx, "DELETE FROM refusals WHERE seq = ?", seq)
+		return err
+	})
+	return n, err
+}
+
+// each calls do for every entry, in one transaction.
+func each(ctx context.Context, path string, do func(tx *sql.Tx, seq int64, e *Entry) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("refusals: %w", err)
+		}
+	}()
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	db, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback() // what went wrong before is told
+		}
+	}()
+	entries, err := read(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, seq := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[seq]
+		if err := do(tx, seq, &e); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// read returns all entries by number. They are bounded: see perCode.
+func read(ctx context.Context, tx *sql.Tx) (_ map[int64]Entry, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT seq, entry FROM refusals")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	all := map[int64]Entry{}
+	for rows.Next() {
+		var seq int64
+		var text string
+		if err := rows.Scan(&seq, &text); err != nil {
+			return nil, err
+		}
+		var e Entry
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return nil, err
+		}
+		all[seq] = e
+	}
+	return all, rows.Err()
 }
