@@ -124,3 +124,14 @@ func network(a netip.Addr) string {
 	}
 	return p.String()
 }
+
+// maxForPeople is the longest name of a device or place, in bytes.
+const maxForPeople = 64
+
+// forPeople returns a name that may be shown in a list, or "".
+func forPeople(name string) string {
+	if len(name) > maxForPeople || !identifier(name) {
+		return ""
+	}
+	return name
+}

@@ -40,8 +40,10 @@ type record struct {
 	// StartedAt, or, handed over, earlier. A step-up changes AuthenticatedAt alone.
 	LoginAt time.Time // since bodyVersion 4
 
-	Actor  actor     // who acts for the subject here; since bodyVersion 5
-	Acting SessionID // in which the subject of this one acts for another, or zero; since bodyVersion 5
+	// Since bodyVersion 5:
+	Place  string
+	Actor  actor     // who acts for the subject here
+	Acting SessionID // in which the subject of this one acts for another, or zero
 
 	box *keyring.Box // that opened it; nil for a new record
 }
@@ -133,9 +135,11 @@ func (r *record) body() []byte {
 		b = append(b, text...)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(r.LoginAt.UnixMicro()))
-	acting := r.acting()
-	b = binary.BigEndian.AppendUint32(b, uint32(len(acting))) //nolint:gosec // likewise
-	return append(b, acting...)
+	for _, text := range []string{r.Place, r.acting()} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // likewise
+		b = append(b, text...)
+	}
+	return b
 }
 
 // acting is who acts for whom, as a text that is empty for nobody.
@@ -218,15 +222,9 @@ func (r *record) openBody(b []byte) error {
 	for _, t := range []*time.Time{&r.GenAt, &r.AccessExpires, &r.StartedAt, &r.AuthenticatedAt} {
 		*t, b = readTime(b)
 	}
-	for _, text := range texts {
-		if len(b) < 4 {
-			return errBody
-		}
-		n := binary.BigEndian.Uint32(b)
-		if int64(len(b)-4) < int64(n) {
-			return errBody
-		}
-		*text, b = string(b[4:4+n]), b[4+n:]
+	var ok bool
+	if b, ok = readTexts(b, texts); !ok {
+		return errBody
 	}
 	r.LoginAt = r.StartedAt
 	if version >= 4 {
@@ -237,15 +235,29 @@ func (r *record) openBody(b []byte) error {
 	}
 	var acting string
 	if version >= 5 {
-		if len(b) < 4 || int64(len(b)-4) != int64(binary.BigEndian.Uint32(b)) {
+		if b, ok = readTexts(b, []*string{&r.Place, &acting}); !ok {
 			return errBody
 		}
-		acting, b = string(b[4:]), nil
 	}
 	if len(b) != 0 || !r.setParent(parent) || !r.setActing(acting) {
 		return errBody
 	}
 	return nil
+}
+
+// readTexts reads texts with their lengths, and returns the rest.
+func readTexts(b []byte, texts []*string) ([]byte, bool) {
+	for _, text := range texts {
+		if len(b) < 4 {
+			return nil, false
+		}
+		n := binary.BigEndian.Uint32(b)
+		if int64(len(b)-4) < int64(n) {
+			return nil, false
+		}
+		*text, b = string(b[4:4+n]), b[4+n:]
+	}
+	return b, true
 }
 
 // readTime reads microseconds since 1970 from the first 8 bytes, and returns the

@@ -19,6 +19,7 @@ func sampleRecords() map[string]record {
 		Remember: true, ACR: "2", AMR: `["pwd"]`, Claims: `{"name":"Alice"}`, Device: "Firefox on Linux", Network: "192.0.2.0/24", Application: "shop/1",
 		AddressHash: mark{1, 2, 3}, Parent: SessionID{8, 9}, WithParent: true,
 		LoginAt: time.UnixMicro(1763999999000000).UTC(),
+		Place:   "Lisbon",
 		Actor:   actor{subject: "op", tenant: "desk", started: time.UnixMicro(1763999000000000).UTC()}, Acting: SessionID{5},
 		state: state{Seed: seed{4, 5}, Replays: 300, Behind: 3, Streak: 4, Retry: mark{6}, Hint: mark{7}, GenAt: time.UnixMicro(1764000002000001).UTC(), AccessExpires: time.UnixMicro(1764000600000000).UTC()},
 	}
@@ -47,35 +48,35 @@ func TestBodyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestBodyOfBefore: bodies without an actor, without the time of the login, without a parent, and
+// TestBodyOfBefore: bodies without an actor and a place, without the time of the login, without a parent, and
 // without the name of an application, are read.
 func TestBodyOfBefore(t *testing.T) {
 	t.Parallel()
 	want := sampleRecords()["usual"]
-	want.Actor, want.Acting = actor{}, SessionID{}
+	want.Actor, want.Acting, want.Place = actor{}, SessionID{}, ""
 	old := want.body()
-	old[0], old = 4, old[:len(old)-4]
+	old[0], old = 4, old[:len(old)-8]
 	var got record
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	want.LoginAt = want.StartedAt
 	old = want.body()
-	old[0], old = 3, old[:len(old)-8-4]
+	old[0], old = 3, old[:len(old)-8-8]
 	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	want.Parent, want.WithParent = SessionID{}, false
 	old = want.body()
-	old[0], old = 2, old[:len(old)-8-8]
+	old[0], old = 2, old[:len(old)-8-12]
 	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	want.Application = ""
 	old = want.body()
-	old[0], old = 1, old[:len(old)-8-12]
+	old[0], old = 1, old[:len(old)-8-16]
 	got = record{}
 	if err := got.openBody(old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -96,7 +97,7 @@ func TestBodyFlags(t *testing.T) {
 func TestOpenBodyRefuses(t *testing.T) {
 	t.Parallel()
 	r := sampleRecords()["usual"]
-	r.Actor, r.Acting = actor{}, SessionID{}
+	r.Actor, r.Acting, r.Place = actor{}, SessionID{}, ""
 	body := r.body()
 	refuse := func(what string, b []byte) {
 		t.Helper()
@@ -114,8 +115,8 @@ func TestOpenBodyRefuses(t *testing.T) {
 		changed[0] = version
 		refuse("another version", changed)
 	}
-	refuse("a parent of 16 zero bytes", append(append(bytes.Clone(body[:len(body)-32]), 0, 0, 0, 16), make([]byte, 28)...))
-	refuse("half a parent", append(append(bytes.Clone(body[:len(body)-32]), 0, 0, 0, 8), body[len(body)-20:]...))
+	refuse("a parent of 16 zero bytes", append(append(bytes.Clone(body[:len(body)-36]), 0, 0, 0, 16), make([]byte, 32)...))
+	refuse("half a parent", append(append(bytes.Clone(body[:len(body)-36]), 0, 0, 0, 8), body[len(body)-24:]...))
 	// Each bit of each length.
 	at := textsAt
 	for range 7 {
@@ -130,7 +131,7 @@ func TestOpenBodyRefuses(t *testing.T) {
 		}
 		at += 4 + int(binary.BigEndian.Uint32(body[at:]))
 	}
-	if at += 8 + 4; at != len(body) {
+	if at += 8 + 8; at != len(body) {
 		t.Errorf("the texts end at %d of %d", at, len(body))
 	}
 }
@@ -142,10 +143,10 @@ func FuzzOpenBody(f *testing.F) {
 		if body := r.body(); len(body) < 1<<10 {
 			f.Add(body)
 			f.Add(body[:len(body)-1])
-			r.Actor, r.Acting = actor{}, SessionID{}
+			r.Actor, r.Acting, r.Place = actor{}, SessionID{}, ""
 			old := r.body()
 			old[0] = 3
-			f.Add(old[:len(old)-8-4])
+			f.Add(old[:len(old)-8-8])
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -161,9 +162,9 @@ func FuzzOpenBody(f *testing.F) {
 			want[0] = 4
 			want = append(want, want[bodyFixed-16:bodyFixed-8]...)
 		}
-		if want[0] == 4 { // the fifth who acts for whom
+		if want[0] == 4 { // the fifth the place, and who acts for whom
 			want[0] = 5
-			want = append(want, 0, 0, 0, 0)
+			want = append(want, 0, 0, 0, 0, 0, 0, 0, 0)
 		}
 		want[1] &= flagsKnown
 		if !bytes.Equal(r.body(), want) {

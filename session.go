@@ -23,6 +23,11 @@ type Client struct {
 	// Application is the client application's own name and version, at most 64
 	// bytes, by which its sessions can be ended: "shop/2.1.0".
 	Application string
+	// Device and Place are for the user's own list of sessions, at the beginning of one:
+	// a name of the device that is better than what Describe finds ("Brave on Linux"),
+	// and where it roughly is ("Lisbon"). Each at most 64 bytes; longer ones, and those
+	// with control characters, are left out.
+	Device, Place string
 }
 
 // Describe returns what may be kept of a client: its family and platform for
@@ -67,6 +72,7 @@ type Session struct {
 	Remembered  bool   // in lists and grants
 	Device      string // coarse, for people: "Firefox on Linux"; in lists and grants
 	Network     string // coarse: "192.0.2.0/24"; in lists and grants
+	Place       string // see [Client.Place]; in lists and grants
 	Application string // see [Client.Application]; in lists and grants
 
 	ACR string   // authentication context class (RFC 9068 section 2.2.1)

@@ -15,7 +15,7 @@ func (r *record) session() Session {
 		ID: r.ID, Subject: r.Subject, Tenant: r.Tenant, Profile: r.Profile, Gen: r.Gen,
 		StartedAt: r.StartedAt, AuthenticatedAt: r.AuthenticatedAt,
 		LastSeenAt: r.LastSeen, IdleExpires: r.IdleExpires, Expires: r.Expires,
-		Remembered: r.Remember, Device: r.Device, Network: r.Network, Application: r.Application,
+		Remembered: r.Remember, Device: r.Device, Network: r.Network, Place: r.Place, Application: r.Application,
 		ACR: r.ACR, AMR: decodeAMR(r.AMR), Claims: r.Claims, Parent: r.Parent,
 		Actor: r.Actor.subject, ActorTenant: r.Actor.tenant, ActorStartedAt: r.Actor.started,
 	}

@@ -142,7 +142,10 @@ func (m *Manager) newRecord(req *StartRequest, now time.Time) (*profile, *record
 		Subject: req.Subject, Tenant: req.Tenant, Profile: req.Profile, Version: newVersion(),
 		StartedAt: now, AuthenticatedAt: now, LoginAt: now, Remember: req.Remember,
 		ACR: req.ACR, AMR: amr, Claims: claims,
-		Device: facts.String(), Network: network(req.Client.Address), Application: req.Client.Application,
+		Device: facts.String(), Network: network(req.Client.Address), Place: forPeople(req.Client.Place), Application: req.Client.Application,
+	}
+	if name := forPeople(req.Client.Device); name != "" {
+		r.Device = name
 	}
 	if req.Client.Address.IsValid() {
 		r.AddressHash = m.ring.HashAddress(req.Client.Address)

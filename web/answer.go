@@ -19,6 +19,7 @@ type sessionJSON struct {
 	ExpiresAt       string `json:"expires_at"`
 	IdleExpiresAt   string `json:"idle_expires_at"`
 	Device          string `json:"device"`
+	Place           string `json:"place,omitempty"`
 	Current         bool   `json:"current"`
 	Actor           string `json:"actor,omitempty"` // who acts for subject; none if that does so itself
 }
@@ -33,7 +34,7 @@ func newSessionJSON(s *remuda.Session, current remuda.SessionID) sessionJSON {
 		ID: s.ID.String(), Subject: s.Subject, Profile: s.Profile,
 		StartedAt: at(s.StartedAt), LastSeenAt: seen, AuthenticatedAt: at(s.AuthenticatedAt),
 		ExpiresAt: at(s.Expires), IdleExpiresAt: at(s.IdleExpires),
-		Device: s.Device, Current: s.ID == current, Actor: s.Actor,
+		Device: s.Device, Place: s.Place, Current: s.ID == current, Actor: s.Actor,
 	}
 }
 

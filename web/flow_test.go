@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,5 +316,59 @@ func TestMemberNamesAreNotShown(t *testing.T) {
 	expect(t, a, 400, "request_invalid", "none")
 	if strings.Contains(a.body+log.String(), "SECRETNAME") {
 		t.Errorf("%s\n%s", a.body, log.String())
+	}
+}
+
+// TestDevices: a user's list names devices and places as they were at login, marks the
+// present one, and holds nothing that works as a token.
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
+		w.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // what tests come from
+		w.Place = func(a netip.Addr) string {
+			asked++
+			return map[string]string{"198.51.100.7": "Lisbon", "198.51.100.8": strings.Repeat("x", 65)}[a.String()]
+		}
+	})
+	b := s.browser()
+	hints := []string{`Sec-CH-UA: "Chromium";v="142", "Brave";v="142"`, `Sec-CH-UA-Platform: "Linux"`, "X-Forwarded-For: 198.51.100.7"}
+	expect(t, b.do("POST", "/auth/web/login", `{"username":"alice","password":"sesame open"}`, hints...), 200, "", "")
+	other := s.browser()
+	expect(t, other.do("POST", "/auth/web/login", `{"username":"alice","password":"sesame open"}`, "X-Forwarded-For: 198.51.100.8"), 200, "", "")
+	s.advance(2 * time.Minute)
+	expect(t, b.do("POST", "/auth/web/refresh", "", "X-Forwarded-For: 198.51.100.8"), 200, "", "")
+	if a := b.do("GET", "/hello", ""); a.body != "hello alice" {
+		t.Fatal(a.body)
+	}
+	a := b.do("GET", "/auth/sessions", "")
+	expect(t, a, 200, "", "")
+	list, _ := a.json["sessions"].([]any)
+	if len(list) != 2 || asked != 2 {
+		t.Fatalf("asked %d times: %s", asked, a.body)
+	}
+	may := []string{"id", "subject", "profile", "started_at", "last_seen_at", "authenticated_at", "expires_at", "idle_expires_at", "device", "place", "current"}
+	for _, item := range list {
+		session, _ := item.(map[string]any)
+		for name, value := range session {
+			if !slices.Contains(may, name) {
+				t.Errorf("the list has %q", name)
+			}
+			if text, ok := value.(string); ok {
+				if _, err := s.manager.Identify(text, remuda.Cookie); err == nil {
+					t.Errorf("%q is a token", name)
+				}
+			}
+		}
+		mine := session["id"] == b.session
+		if mine != (session["current"] == true) || mine != (session["place"] == "Lisbon") || mine != (session["device"] == "Brave on Linux") {
+			t.Errorf("session %v", session)
+		}
+		if !mine && (session["device"] != "Firefox on Linux" || session["place"] != nil) {
+			t.Errorf("the other: %v", session)
+		}
+		if mine && session["last_seen_at"] != s.time().Format(time.RFC3339) {
+			t.Errorf("last seen at %v", session["last_seen_at"])
+		}
 	}
 }

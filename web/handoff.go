@@ -313,7 +313,7 @@ func (h *Handler) redeemHandOff(w http.ResponseWriter, r *http.Request) error {
 	g, err := h.manager.RedeemHandOff(r.Context(), remuda.RedeemHandOffRequest{
 		Token: body.Token, Target: target, State: state, Profile: h.handOff.Profile,
 		EndsWithParent: h.handOff.EndsWithParent, Present: present,
-		ReplaceSame: h.handOff.ReplaceSame, ReplaceOther: body.Switch, Client: h.client(r),
+		ReplaceSame: h.handOff.ReplaceSame, ReplaceOther: body.Switch, Client: h.newClient(r),
 	})
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (h *Handler) impersonate(w http.ResponseWriter, r *http.Request) error {
 	}
 	g, err := h.manager.Impersonate(r.Context(), remuda.ImpersonateRequest{
 		Session: s.ID, Subject: who.Subject, Tenant: who.Tenant, Claims: who.Claims,
-		For: time.Duration(body.ExpiresIn) * time.Second, Client: h.client(r),
+		For: time.Duration(body.ExpiresIn) * time.Second, Client: h.newClient(r),
 	})
 	if err != nil {
 		return err

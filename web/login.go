@@ -51,7 +51,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, t remuda.Transpo
 	if !slices.Contains(h.profiles[t], profile) {
 		return problem(CodeRequestInvalid, "This profile is not offered here.")
 	}
-	client, began := h.client(r), h.manager.Now()
+	client, began := h.newClient(r), h.manager.Now()
 	who, err := h.auth.Authenticate(r.Context(), Credentials{Username: body.Username, Password: body.Password, Address: client.Address})
 	if err != nil {
 		return h.refuseLogin(err, "", profile, client)

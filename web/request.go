@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/remuda-go/remuda"
+	"github.com/remuda-go/remuda/web/device"
 )
 
 // maxBody is the longest body that is read, in bytes.
@@ -101,6 +102,17 @@ func describe(err error) string {
 // client is what is known of the client of a request.
 func (h *Handler) client(r *http.Request) remuda.Client {
 	return remuda.Client{UserAgent: r.UserAgent(), Address: h.address(r), RequestID: RequestID(r.Context())}
+}
+
+// newClient is client at the beginning of a session, whose device is then named for
+// the user's list.
+func (h *Handler) newClient(r *http.Request) remuda.Client {
+	c := h.client(r)
+	c.Device = device.Name(r.Header)
+	if h.whereIs != nil && c.Address.IsValid() {
+		c.Place = h.whereIs(c.Address)
+	}
+	return c
 }
 
 // address returns the client's address: the peer's or, behind trusted proxies,

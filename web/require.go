@@ -128,7 +128,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, profile string, 
 	if err != nil {
 		return nil, err
 	}
-	g, err := h.manager.Start(r.Context(), remuda.StartRequest{Profile: profile, Anonymous: true, Client: h.client(r)})
+	g, err := h.manager.Start(r.Context(), remuda.StartRequest{Profile: profile, Anonymous: true, Client: h.newClient(r)})
 	if err != nil {
 		return nil, err
 	}

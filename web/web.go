@@ -45,6 +45,10 @@ type Config struct {
 	// HandOff says from and to which other sites users come and go signed in. The
 	// zero value means none.
 	HandOff HandOff
+	// Place returns where an address roughly is, for the user's list of sessions:
+	// "Lisbon". It is asked at login alone, returns at once, and is safe for concurrent
+	// use. Nil means that nobody knows, and nobody is asked.
+	Place func(netip.Addr) string
 	// Levels are the authentication context classes (acr) in use, the lowest first:
 	// whoever has reached one has reached those before it. Empty means that each
 	// stands for itself.
@@ -76,6 +80,7 @@ type Handler struct {
 	profiles      map[remuda.Transport][]string
 	handOff       *handOff // nil if there is none
 	levels        []string
+	whereIs       func(netip.Addr) string // nil if nobody knows
 	proxies       []netip.Prefix
 	events        event.Sink
 	refused       func(*http.Request, *Refusal)
@@ -109,7 +114,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
-		levels: slices.Clone(cfg.Levels), events: cfg.Events, refused: cfg.Refused, log: cfg.Log,
+		levels: slices.Clone(cfg.Levels), whereIs: cfg.Place, events: cfg.Events, refused: cfg.Refused, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
 			remuda.Cookie: offered(cfg.Manager, cfg.WebProfiles, "web"),
 			remuda.Bearer: offered(cfg.Manager, cfg.TokenProfiles, "api"),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/server/internal/config"
 	"github.com/remuda-go/remuda/server/internal/directory"
+	"github.com/remuda-go/remuda/server/internal/places"
 	"github.com/remuda-go/remuda/server/internal/refusals"
 	"github.com/remuda-go/remuda/store"
 	"github.com/remuda-go/remuda/web"
@@ -145,12 +147,28 @@ func (a *App) openWeb() error {
 	if err != nil {
 		return fmt.Errorf("login: %w", err)
 	}
+	place, err := openPlaces(a.cfg.Places)
+	if err != nil {
+		return fmt.Errorf("places: %w", err)
+	}
 	a.web, err = web.New(web.Config{
 		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users,
 		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
-		TrustedProxies: a.cfg.TrustedProxies, Events: a.events.queue, Refused: a.refused, Log: a.log,
+		TrustedProxies: a.cfg.TrustedProxies, Place: place, Events: a.events.queue, Refused: a.refused, Log: a.log,
 	})
 	return err
+}
+
+// openPlaces reads the file of places, if there is one.
+func openPlaces(path string) (func(netip.Addr) string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	t, err := places.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return t.Place, nil
 }
 
 // The wait for the revocation log at the start.

@@ -27,6 +27,7 @@ type sessionJSON struct {
 	ExpiresAt     string `json:"expires_at"`
 	Device        string `json:"device"`
 	Network       string `json:"network"`
+	Place         string `json:"place"`
 }
 
 func newSessionJSON(s *remuda.Session) sessionJSON {
@@ -34,7 +35,7 @@ func newSessionJSON(s *remuda.Session) sessionJSON {
 		ID: s.ID.String(), Subject: s.Subject, Profile: s.Profile,
 		StartedAt: timestamp(s.StartedAt), LastSeenAt: timestamp(s.LastSeenAt),
 		IdleExpiresAt: timestamp(s.IdleExpires), ExpiresAt: timestamp(s.Expires),
-		Device: s.Device, Network: s.Network,
+		Device: s.Device, Network: s.Network, Place: s.Place,
 	}
 }
 
@@ -97,9 +98,9 @@ func printSessions(cmd *cobra.Command, list []sessionJSON, asJSON bool) error {
 	}
 	var rows [][]string
 	for _, s := range list {
-		rows = append(rows, []string{s.ID, s.Subject, s.Profile, s.StartedAt, s.LastSeenAt, s.IdleExpiresAt, s.Network, s.Device})
+		rows = append(rows, []string{s.ID, s.Subject, s.Profile, s.StartedAt, s.LastSeenAt, s.IdleExpiresAt, s.Network, s.Place, s.Device})
 	}
-	return printTable(cmd.OutOrStdout(), []string{"SESSION", "USER", "PROFILE", "STARTED", "LAST SEEN", "IDLE AT", "NETWORK", "DEVICE"}, rows)
+	return printTable(cmd.OutOrStdout(), []string{"SESSION", "USER", "PROFILE", "STARTED", "LAST SEEN", "IDLE AT", "NETWORK", "PLACE", "DEVICE"}, rows)
 }
 
 // endOne ends a session that lives; of any other it says what is known.

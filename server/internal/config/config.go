@@ -45,6 +45,9 @@ type Config struct {
 	WebProfiles, TokenProfiles []string
 	HandOff                    web.HandOff
 
+	// Places is a file of networks and the names of places; empty: none are known.
+	Places string
+
 	Login limit.Config
 	Log   Log
 

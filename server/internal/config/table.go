@@ -67,6 +67,7 @@ func serverSettings() []Setting {
 		},
 		{Name: "max_staleness", kind: duration(func(c *Config) *time.Duration { return &c.MaxStaleness })},
 		{Name: "retention", kind: duration(func(c *Config) *time.Duration { return &c.Retention })},
+		{Name: "places", kind: text(func(c *Config) *string { return &c.Places })},
 		{Name: "refusals_kept", kind: duration(func(c *Config) *time.Duration { return &c.RefusalsKept })},
 		{Name: "discard_sessions_of_lost_ring", kind: boolean(func(c *Config) *bool { return &c.DiscardSessionsOfLostRing })},
 	}

@@ -514,7 +514,7 @@ async function loadDevices() {
 
 function deviceItem(device) {
   const item = element("li", "");
-  const name = device.device || "Unknown device";
+  const name = [device.device || "Unknown device", device.place].filter(Boolean).join(", ");
   const text = element("span", device.current ? `${name} – this one` : name);
   text.append(element("span", `since ${clock.format(new Date(device.started_at))}, last seen ${clock.format(new Date(device.last_seen_at))}`, "quiet"));
   item.append(text);
