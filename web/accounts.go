@@ -255,9 +255,13 @@ const maxCookies = 4000
 // checkCookies refuses a grant whose cookies make those of the browser too long.
 func (h *Handler) checkCookies(r *http.Request, n cookieNames, g *remuda.Grant) error {
 	total := len(n.session) + len(g.Access.Reveal()) + len(n.refresh) + len(g.Refresh.Reveal()) + 8
+	kept := []string{n.actorSession, n.actorRefresh}
 	for i := range MaxAccounts {
-		if name := n.slot(i); name != n.refresh {
-			for _, v := range cookieValues(r.Header, name) {
+		kept = append(kept, n.slot(i))
+	}
+	for _, name := range kept {
+		for _, v := range cookieValues(r.Header, name) {
+			if name != n.refresh {
 				total += len(name) + len(v) + 4
 			}
 		}

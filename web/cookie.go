@@ -68,8 +68,11 @@ const maxSameName = 4
 // cookieValues returns the different values of a cookie, as they were sent. It
 // reads the header itself: net/http strips quotes, and returns no cookie at all
 // where there are very many. A quoted value is returned with its quotes, and is
-// then no token.
+// then no token. A cookie without a name is none of ours.
 func cookieValues(h http.Header, name string) []string {
+	if name == "" {
+		return nil
+	}
 	var values []string
 	for _, line := range h["Cookie"] {
 		for line != "" {

@@ -150,22 +150,31 @@ func checkRestored(ctx context.Context, cfg *config.Config, o RestoreOptions, lo
 // putInPlace gives the files their names, and what is there others.
 func putInPlace(places []place) error {
 	for _, p := range places {
-		for _, part := range []string{"", "-wal", "-shm"} {
-			err := os.Rename(p.path+part, p.path+".before-restore"+part)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+		if info, err := os.Stat(p.partial() + "-wal"); err == nil && info.Size() > 0 {
+			return fmt.Errorf("%s is still in use", p.partial())
 		}
 	}
 	for _, p := range places {
-		if err := os.Rename(p.partial(), p.path); err != nil {
-			return err
-		}
-		if err := syncFolder(filepath.Dir(p.path)); err != nil {
+		if err := p.putInPlace(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putInPlace moves one file. Of a crash between two of them a server is told by keys
+// that do not fit the sessions, and does not start.
+func (p *place) putInPlace() error {
+	for _, part := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(p.path+part, p.path+".before-restore"+part)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Rename(p.partial(), p.path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(p.path))
 }
 
 func removeDatabase(path string) error {

@@ -65,6 +65,7 @@ func (m *Manifest) Has(name string) bool {
 // a crash leaves behind has another one, which ends in ".partial", and the next Make
 // removes it.
 func Make(ctx context.Context, dir string, now time.Time, sources []Source) (m Manifest, err error) {
+	dir = filepath.Clean(dir)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("%s is there already", dir)
