@@ -42,6 +42,8 @@ var (
 	ErrSignedIn = errors.New("remuda: somebody else is signed in")
 	// ErrActing: somebody acts for the user in this session, and may not do this.
 	ErrActing = errors.New("remuda: not while acting for another")
+	// ErrNoticeDone: somebody has said of this notice already that it was not them.
+	ErrNoticeDone = errors.New("remuda: notice done")
 	// ErrContinuation: the continuation is not of this request and session, too
 	// old, or no step-up has granted it. Nothing was let through.
 	ErrContinuation = errors.New("remuda: continuation invalid")

@@ -106,6 +106,7 @@ const (
 	EndDisabled        EndReason = "disabled"
 	EndRevoked         EndReason = "revoked" // an entry of the revocation log, or the end of the parent, that was found later
 	EndKeyCompromised  EndReason = "key_compromised"
+	EndDisowned        EndReason = "disowned"     // the user has said that it was not them
 	EndErased          EndReason = "erased"       // everything that was held on the subject is removed
 	EndParent          EndReason = "parent_ended" // the session that it was handed over from has ended
 )

@@ -29,6 +29,10 @@ type Config struct {
 	Authenticator Authenticator
 	// Passwords stores new passwords. Nil means that none can be changed here.
 	Passwords PasswordChanger
+	// Disowner is asked when a user says of a notice that it was not them (see
+	// [remuda.Manager.MintNotice]; the link is the prefix and "/notice/" and the token).
+	// Nil means that there are no such links.
+	Disowner Disowner
 	// Impersonators decides who may act for whom. Nil means that nobody does.
 	Impersonators Impersonators
 	// Origins are the origins whose pages may use cookies here, exactly as a
@@ -74,6 +78,7 @@ type Handler struct {
 	auth          Authenticator
 	passwords     PasswordChanger // nil: there is no such route
 	impersonators Impersonators   // likewise
+	disowner      Disowner        // likewise
 	prefix        string
 	origins       map[string]bool
 	cookies       cookieNames
@@ -112,7 +117,7 @@ func New(cfg Config) (*Handler, error) {
 		problems = append(problems, err)
 	}
 	h := &Handler{
-		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, prefix: cfg.Prefix,
+		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, disowner: cfg.Disowner, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
 		levels: slices.Clone(cfg.Levels), whereIs: cfg.Place, events: cfg.Events, refused: cfg.Refused, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
@@ -189,6 +194,9 @@ func (h *Handler) endpoints() map[string]route {
 	if h.passwords != nil {
 		routes["/password"] = route{http.MethodPost: h.changePassword}
 	}
+	if h.disowner != nil {
+		routes["/notice/{token}"] = route{http.MethodGet: h.askNotice, http.MethodPost: h.actOnNotice}
+	}
 	if h.impersonators != nil {
 		routes["/impersonate"] = route{
 			http.MethodGet: h.impersonator, http.MethodPost: h.impersonate, http.MethodDelete: h.stopImpersonating,
@@ -230,6 +238,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if id, ok := strings.CutPrefix(path, "/sessions/"); ok && id != "" && !strings.Contains(id, "/") {
 		path = "/sessions/{id}"
 		r.SetPathValue("id", id)
+	}
+	if token, ok := strings.CutPrefix(path, "/notice/"); ok && token != "" && !strings.Contains(token, "/") {
+		path = "/notice/{token}"
+		r.SetPathValue("token", token)
 	}
 	methods, ok := h.routes[accountPath(r, path)]
 	if !ok {

@@ -218,6 +218,7 @@ const reasons = {
   rolled_back: "the server has lost track of this session",
   password_changed: "the password was changed",
   admin: "an administrator has ended the session",
+  disowned: "you have said that it was not you",
   disabled: "the account was disabled",
   revoked: "the session was revoked",
   key_compromised: "the server's keys were changed",
