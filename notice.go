@@ -75,7 +75,7 @@ type Notice struct {
 type keptNotice struct {
 	Notice
 
-	Secret  [sha256.Size]byte // the hash of the token's
+	Hash    [sha256.Size]byte // of what only the token has
 	Expires time.Time
 	Busy    time.Time // until when a call acts on it
 	Done    time.Time // when somebody said that it was not them
@@ -115,7 +115,7 @@ func (m *Manager) MintNotice(ctx context.Context, req MintNoticeRequest) (Notice
 	if err != nil {
 		return NoticeToken{}, unavailable(err)
 	}
-	n := keptNotice{Notice: req.Notice, Secret: sha256.Sum256(secret[16:]), Expires: now.Add(req.Life), id: [16]byte(secret[:16])}
+	n := keptNotice{Notice: req.Notice, Hash: sha256.Sum256(secret[16:]), Expires: now.Add(req.Life), id: [16]byte(secret[:16])}
 	item, err := m.sealNotice(&n)
 	if err != nil {
 		return NoticeToken{}, err
@@ -176,7 +176,7 @@ func (m *Manager) findNotice(ctx context.Context, token string) (*keptNotice, er
 		return nil, refuse(ErrTokenInvalid, ReasonSealedDead)
 	}
 	hash := sha256.Sum256(secret[16:])
-	if subtle.ConstantTimeCompare(hash[:], n.Secret[:]) != 1 || !now.Before(n.Expires) {
+	if subtle.ConstantTimeCompare(hash[:], n.Hash[:]) != 1 || !now.Before(n.Expires) {
 		return nil, refuse(ErrTokenInvalid, ReasonNoRecord)
 	}
 	return n, nil

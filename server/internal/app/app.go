@@ -67,7 +67,7 @@ type App struct {
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{cfg: o.Config, log: o.Log, stopping: make(chan struct{})}
 	for _, step := range []func(context.Context) error{
-		a.loadTLS, a.openUsers, a.openEvents, a.openRefusals, a.openManager, a.openMetrics,
+		a.loadTLS, a.openUsers, a.openEvents, a.openRefusals, a.openManager, a.openNotices, a.openMetrics,
 		func(context.Context) error { return a.mount(o.Mount) },
 		a.catchUp,
 	} {
@@ -152,7 +152,7 @@ func (a *App) openWeb() error {
 		return fmt.Errorf("places: %w", err)
 	}
 	a.web, err = web.New(web.Config{
-		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users,
+		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users, Disowner: a.disowner(),
 		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
 		TrustedProxies: a.cfg.TrustedProxies, Place: place, Events: a.events.queue, Refused: a.refused, Log: a.log,
 	})

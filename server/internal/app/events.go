@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/server/internal/notice"
 )
 
 // queued is how many events may wait to be counted and logged.
@@ -18,11 +20,19 @@ type events struct {
 	queue   *event.Queue
 	counted eventCounter
 	done    chan struct{}
+	notices atomic.Pointer[notice.Notifier] // nil while there is none
+}
+
+// Emit implements [event.Sink]: it tells who writes to users.
+func (e *events) Emit(next event.Event) {
+	if n := e.notices.Load(); n != nil {
+		n.Emit(next)
+	}
 }
 
 func followEvents(ctx context.Context, to event.Sink, log *slog.Logger) *events {
 	e := &events{queue: event.NewQueue(queued), counted: newEventCounter(), done: make(chan struct{})}
-	go e.run(ctx, event.Multi(e.counted, to), log)
+	go e.run(ctx, event.Multi(e.counted, to, e), log)
 	return e
 }
 

@@ -120,7 +120,7 @@ func (a *App) openMetrics(ctx context.Context) error {
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		managerCollector{a.manager},
-		a.events.counted, a.events.lost(), a.unkept(), buildInfo(),
+		a.events.counted, a.events.lost(), a.unkept(), a.unsent(), buildInfo(),
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return err

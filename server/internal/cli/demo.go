@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -222,6 +223,7 @@ func (d *demo) folder(cfg *config.Config) (remove func() error, err error) {
 		remove = func() error { return os.RemoveAll(cfg.Data) }
 	}
 	cfg.Database, cfg.Users, cfg.KeysFile = "", "", ""
+	cfg.Notices = config.Notices{From: "accounts@demo.example", Folder: filepath.Join(cfg.Data, "mail")}
 	cfg.Derive()
 	return remove, nil
 }
@@ -257,6 +259,9 @@ func (d *demo) users(ctx context.Context, dir *directory.Directory) ([]demoUser,
 		if errors.Is(err, directory.ErrInvalid) {
 			return nil, usage("--password: %w", err)
 		}
+		if err == nil {
+			err = dir.SetEmail(ctx, u.name, u.name+"@demo.example")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -272,7 +277,7 @@ func (d *demo) welcome(w io.Writer, cfg config.Config, users []demoUser, shop st
 	if d.data == "" {
 		b.WriteString(", and removed at the end")
 	}
-	b.WriteString(".\n\n")
+	fmt.Fprintf(&b, ".\nMail to users is written to %s: sign in from another browser and look.\n\n", cfg.Notices.Folder)
 	for _, u := range users {
 		shown := u.password
 		if shown == "" {

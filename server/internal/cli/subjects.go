@@ -96,7 +96,7 @@ func (x *exportJSON) collect(cmd *cobra.Command, cfg *config.Config) error {
 			return err
 		}
 		if u != nil {
-			x.User = &exportedUser{userJSON{u.Username, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)}, "as an Argon2id hash, which is not given"}
+			x.User = &exportedUser{userJSON{u.Username, u.Email, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)}, "as an Argon2id hash, which is not given"}
 		}
 	}
 	err := withSessions(cmd, cfg, func(s *app.Sessions) error {

@@ -16,22 +16,53 @@ import (
 )
 
 func newUsers() *cobra.Command {
-	return group("users", "Add users, list them, set their passwords", newUsersAdd(), newUsersList(), newUsersPasswd())
+	return group("users", "Add users, list them, set their passwords and addresses", newUsersAdd(), newUsersList(), newUsersPasswd(), newUsersEmail())
 }
 
 func newUsersAdd() *cobra.Command {
 	cmd := &cobra.Command{Use: "add NAME", Short: "Add a user", Args: oneArg}
 	fileFlags(cmd)
 	fromStdin := passwordFlag(cmd)
+	email := cmd.Flags().String("email", "", "where the user is written to, as an `address`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := directory.CheckEmail(*email); err != nil {
+			return usage("--email: %v", err)
+		}
 		return withPassword(cmd, *fromStdin, func(cfg *config.Config, password string) error {
 			if err := withUsers(cmd.Context(), cfg, created, func(d *directory.Directory) error {
-				return d.Add(cmd.Context(), args[0], password)
+				if err := d.Add(cmd.Context(), args[0], password); err != nil {
+					return err
+				}
+				return d.SetEmail(cmd.Context(), args[0], *email)
 			}); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "added %s\n", username(args[0]))
 			return err
+		})
+	}
+	return cmd
+}
+
+func newUsersEmail() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "email NAME [ADDRESS]", Short: "Set where a user is written to, or that it is nowhere", Args: cobra.RangeArgs(1, 2),
+	}
+	fileFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		address := ""
+		if len(args) == 2 {
+			address = args[1]
+		}
+		if err := directory.CheckEmail(address); err != nil {
+			return usage("%v", err)
+		}
+		cfg, err := load(cmd, true)
+		if err != nil {
+			return err
+		}
+		return withUsers(cmd.Context(), &cfg, existing, func(d *directory.Directory) error {
+			return d.SetEmail(cmd.Context(), args[0], address)
 		})
 	}
 	return cmd
@@ -86,6 +117,7 @@ func endAfterPassword(cmd *cobra.Command, cfg *config.Config, name string) (int,
 // userJSON is one user in a list.
 type userJSON struct {
 	Username          string `json:"username"`
+	Email             string `json:"email"`
 	CreatedAt         string `json:"created_at"`
 	PasswordChangedAt string `json:"password_changed_at"`
 }
@@ -113,13 +145,13 @@ func printUsers(cmd *cobra.Command, d *directory.Directory, asJSON bool) error {
 	}
 	list, rows := []userJSON{}, [][]string{}
 	for _, u := range users {
-		j := userJSON{u.Username, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)}
-		list, rows = append(list, j), append(rows, []string{j.Username, j.CreatedAt, j.PasswordChangedAt})
+		j := userJSON{u.Username, u.Email, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)}
+		list, rows = append(list, j), append(rows, []string{j.Username, j.Email, j.CreatedAt, j.PasswordChangedAt})
 	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"users": list})
 	}
-	return printTable(cmd.OutOrStdout(), []string{"USER", "CREATED", "PASSWORD CHANGED"}, rows)
+	return printTable(cmd.OutOrStdout(), []string{"USER", "E-MAIL", "CREATED", "PASSWORD CHANGED"}, rows)
 }
 
 // withPassword loads the configuration, then reads a password, so that nobody

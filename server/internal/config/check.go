@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/mail"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -38,6 +39,7 @@ func (l *loader) check(c *Config, offline bool) {
 		{false, []string{"max_staleness"}, l.checkStaleness},
 		{false, []string{"retention"}, l.checkRetention},
 		{false, []string{"refusals_kept"}, l.checkRefusals},
+		{false, []string{"notices"}, l.checkNotices},
 	} {
 		if l.good(step.of...) && !(step.served && offline) {
 			step.check(c)
@@ -396,6 +398,19 @@ func (l *loader) checkStaleness(c *Config) {
 // longestKept bounds for how long a file names subjects that is for looking into
 // what has just gone wrong.
 const longestKept = 90 * day
+
+func (l *loader) checkNotices(c *Config) {
+	n := &c.Notices
+	if _, _, ok := hostPort(n.Server); n.Server != "" && !ok {
+		l.complain("notices.server", "%q is not host:port, like smtp.example:587", n.Server)
+	}
+	if a, err := mail.ParseAddress(n.From); n.On() && (err != nil || a.Address != n.From) {
+		l.complain("notices.from", "%q is not an address like accounts@app.example", n.From)
+	}
+	if (n.Username == "") != n.Password.IsZero() {
+		l.complain("notices.username", "and notices.password go together")
+	}
+}
 
 func (l *loader) checkRefusals(c *Config) {
 	if c.RefusalsKept > longestKept {

@@ -45,6 +45,8 @@ type Config struct {
 	WebProfiles, TokenProfiles []string
 	HandOff                    web.HandOff
 
+	Notices Notices
+
 	// Places is a file of networks and the names of places; empty: none are known.
 	Places string
 
@@ -68,6 +70,21 @@ const (
 	KeysInFile     = "file"
 	KeysInDatabase = "database"
 )
+
+// Notices says how users are written to when something has happened to their accounts.
+// Without Server and Folder they are not.
+type Notices struct {
+	From     string // the sender's address
+	Server   string // host:port of an SMTP server
+	Username string
+	Password Secret
+	Folder   string // where mail is written too, or alone
+	// InsecureWithoutTLS sends mail, password and links as they are.
+	InsecureWithoutTLS bool
+}
+
+// On reports whether users are written to.
+func (n *Notices) On() bool { return n.Server != "" || n.Folder != "" }
 
 // TLS names the files of a certificate; both or neither.
 type TLS struct {

@@ -123,7 +123,7 @@ func irregular(path string) bool {
 // relative makes the paths in a file, and the default folder, relative to the
 // file's folder, wherever the server is started.
 func (l *loader) relative(path string) {
-	for _, name := range []string{"data", "database", "users", "keys_file", "refusals", "places", "tls.cert", "tls.key"} {
+	for _, name := range []string{"data", "database", "users", "keys_file", "refusals", "places", "notices.folder", "tls.cert", "tls.key"} {
 		if v := l.merged.String(name); v != "" && !filepath.IsAbs(v) {
 			_ = l.merged.Set(name, filepath.Join(filepath.Dir(path), v)) // fails for an empty name alone
 		}

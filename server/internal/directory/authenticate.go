@@ -62,7 +62,7 @@ func claimedName(c web.Credentials) (name string, ok bool) {
 }
 
 func (d *Directory) lookup(ctx context.Context, name string) (hash string, found bool, err error) {
-	err = d.db.QueryRowContext(ctx, "SELECT hash FROM users WHERE username = ?", name).Scan(&hash)
+	err = d.db.QueryRowContext(ctx, "SELECT hash FROM users WHERE username = ? AND void = 0", name).Scan(&hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}

@@ -31,6 +31,7 @@ var (
 // User is what may be shown of a user.
 type User struct {
 	Username          string // in lower case; the subject too
+	Email             string // where the user is written to; may be empty
 	CreatedAt         time.Time
 	PasswordChangedAt time.Time // CreatedAt until it is first changed
 }
@@ -111,7 +112,7 @@ func (d *Directory) SetPassword(ctx context.Context, username, password string) 
 		return fmt.Errorf("directory: set password: %w", err)
 	}
 	n, err := affected(d.db.ExecContext(ctx,
-		"UPDATE users SET hash = ?2, password_changed_at = max(password_changed_at, ?3) WHERE username = ?1",
+		"UPDATE users SET hash = ?2, void = 0, password_changed_at = max(password_changed_at, ?3) WHERE username = ?1",
 		name, hash, time.Now().UnixMilli()))
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -147,15 +148,16 @@ func (d *Directory) prepare(ctx context.Context, username, password string) (nam
 // User returns a user, or [ErrNotFound], wrapped.
 func (d *Directory) User(ctx context.Context, username string) (User, error) {
 	var created, changed int64
+	var email string
 	name, _ := foldName(username)
-	err := d.db.QueryRowContext(ctx, "SELECT created_at, password_changed_at FROM users WHERE username = ?", name).Scan(&created, &changed)
+	err := d.db.QueryRowContext(ctx, "SELECT created_at, password_changed_at, email FROM users WHERE username = ?", name).Scan(&created, &changed, &email)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("directory: user %s: %w", username, err)
 	}
-	return User{Username: name, CreatedAt: time.UnixMilli(created).UTC(), PasswordChangedAt: time.UnixMilli(changed).UTC()}, nil
+	return User{Username: name, Email: email, CreatedAt: time.UnixMilli(created).UTC(), PasswordChangedAt: time.UnixMilli(changed).UTC()}, nil
 }
 
 // Remove removes a user, and leaves nothing of them in the file. It returns
@@ -164,7 +166,11 @@ func (d *Directory) User(ctx context.Context, username string) (User, error) {
 // is the caller's.
 func (d *Directory) Remove(ctx context.Context, username string) error {
 	name, _ := foldName(username)
-	n, err := affected(d.db.ExecContext(ctx, "DELETE FROM users WHERE username = ?", name))
+	_, err := d.db.ExecContext(ctx, "DELETE FROM devices WHERE username = ?", name)
+	var n int64
+	if err == nil {
+		n, err = affected(d.db.ExecContext(ctx, "DELETE FROM users WHERE username = ?", name))
+	}
 	if err == nil {
 		err = d.cutJournal(ctx)
 	}
@@ -194,7 +200,7 @@ func (d *Directory) List(ctx context.Context) (users []User, err error) {
 			users, err = nil, fmt.Errorf("directory: list users: %w", err)
 		}
 	}()
-	rows, err := d.db.QueryContext(ctx, "SELECT username, created_at, password_changed_at FROM users ORDER BY username")
+	rows, err := d.db.QueryContext(ctx, "SELECT username, created_at, password_changed_at, email FROM users ORDER BY username")
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +208,7 @@ func (d *Directory) List(ctx context.Context) (users []User, err error) {
 	for rows.Next() {
 		var u User
 		var created, changed int64
-		if err := rows.Scan(&u.Username, &created, &changed); err != nil {
+		if err := rows.Scan(&u.Username, &created, &changed, &u.Email); err != nil {
 			return nil, err
 		}
 		u.CreatedAt, u.PasswordChangedAt = time.UnixMilli(created).UTC(), time.UnixMilli(changed).UTC()

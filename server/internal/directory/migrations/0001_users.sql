@@ -1,5 +1,6 @@
--- Times are milliseconds since 1970-01-01 UTC. A user is never deleted, so that
--- a name, which is the subject too, is never given to somebody else.
+-- Times are milliseconds since 1970-01-01 UTC. A user is deleted only when
+-- everything that is held on them is: a name, which is the subject too, is not to be
+-- given to somebody else lightly.
 CREATE TABLE users (
     username            TEXT NOT NULL PRIMARY KEY CHECK (length(username) BETWEEN 1 AND 64),
     hash                TEXT NOT NULL, -- a PHC string
