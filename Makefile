@@ -6,7 +6,7 @@ TIME   ?= 60s
 SESSIONS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test/race test/short lint fmt bench fuzz soak sim cut mutate generate verify ci
+.PHONY: help run test test/race test/short lint fmt bench fuzz soak sim cut mutate conformance generate verify ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ sim: ## play honest clients and thieves against rotation; writes docs/rotation-s
 
 cut: ## cut a node off the revocation log for real; draws docs/revocation-cut.svg
 	go test -count=1 ./bench -run 'TestCut$$' -cut.out=$(CURDIR)/docs
+
+conformance: ## write docs/conformance.md from the requirements that tests name
+	go run ./internal/conformance/write
 
 mutate: ## break the state machine of rotation in every place; a test must go red
 	scripts/mutate && scripts/mutate -planted

@@ -23,6 +23,7 @@ func showAccess(t testing.TB, m *remuda.Manager, token string) (remuda.Grant, er
 // the store to make one that does.
 func TestByAccess(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "SEED-2")
 	synctest.Test(t, func(t *testing.T) {
 		var ring *keyring.Ring
 		m, s := nodes(t, 1, func(_ int, cfg *remuda.Config) {

@@ -102,6 +102,7 @@ func (s *sourced) carries(g remuda.Grant, want int) {
 // Every access token but the first carries what is claimed when it is signed.
 func TestEveryAccessTokenHasFreshClaims(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-8.3.2")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSourced(t, "api")
 		s.carries(s.grant, 0)

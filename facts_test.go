@@ -40,6 +40,7 @@ func TestReadFacts(t *testing.T) {
 
 func TestHint(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "CS-10")
 	hint := func(userAgent string) string { return readFacts(userAgent).hint() }
 	if hint("Firefox/145.0 Linux") != hint("Firefox/146.0 Linux") {
 		t.Error("the hint changes with the version")

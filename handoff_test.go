@@ -156,6 +156,7 @@ func watched(t testing.TB, change ...func(int, *remuda.Config)) ([]*remuda.Manag
 }
 
 func TestHandOff(t *testing.T) {
+	t.Attr("requirement", "BUG GO-2026-6117")
 	synctest.Test(t, func(t *testing.T) {
 		var told events
 		m, _ := nodes(t, 2, collect(&told))
@@ -207,6 +208,8 @@ func TestHandOff(t *testing.T) {
 // TestHandOffRefused: what is not redeemable is refused with one answer, and what
 // is only shown in the wrong place can still be shown in the right one.
 func TestHandOffRefused(t *testing.T) {
+	t.Attr("requirement", "ASVS-6.5.5")
+	t.Attr("requirement", "ASVS-10.4.3")
 	for _, c := range []struct {
 		name    string
 		before  func(t *testing.T, m *remuda.Manager, g remuda.Grant, token string) string
@@ -299,6 +302,10 @@ func TestHandOffRefused(t *testing.T) {
 // TestHandOffOnce: of many that redeem a token on several nodes at once, one does.
 func TestHandOffOnce(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-2.3.4")
+	t.Attr("requirement", "ASVS-6.5.1")
+	t.Attr("requirement", "ASVS-10.4.2")
+	t.Attr("requirement", "BUG CVE-2025-46815")
 	m, _ := nodes(t, 2)
 	g := start(t, m[0], "api")
 	for range 10 { // fewer than the profile has sessions
@@ -325,6 +332,7 @@ func TestHandOffOnce(t *testing.T) {
 
 // TestHandOffKeepsNothingUsable: whoever reads or writes the store gets nowhere.
 func TestHandOffKeepsNothingUsable(t *testing.T) {
+	t.Attr("requirement", "ASVS-6.5.2")
 	synctest.Test(t, func(t *testing.T) {
 		m, taken := watched(t)
 		g := start(t, m[0], "api")
@@ -494,6 +502,8 @@ func TestHandOffPresent(t *testing.T) {
 // TestHandOffEndsWithParent: however the first session is ended, those that are
 // configured to end with it do, on every node, and theirs too.
 func TestHandOffEndsWithParent(t *testing.T) {
+	t.Attr("requirement", "ASVS-7.1.3")
+	t.Attr("requirement", "ASVS-7.6.1")
 	end := func(ctx context.Context, m *remuda.Manager, sel remuda.Selection) error {
 		e, err := m.EndSelected(ctx, remuda.EndSelectedRequest{Selection: sel})
 		if err == nil {

@@ -49,6 +49,7 @@ func forEachActing(t *testing.T, test func(t *testing.T, m []*remuda.Manager, s 
 }
 
 func TestImpersonate(t *testing.T) {
+	t.Attr("requirement", "ASVS-8.3.3")
 	forEachActing(t, func(t *testing.T, m []*remuda.Manager, _ []*node, p remuda.Profile) {
 		operator, g := acting(t, m[0], p.Name)
 		began := time.Now()

@@ -257,6 +257,7 @@ func TestSessionCap(t *testing.T) {
 
 func TestLifetimesAndJitter(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.3.2")
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t)
 		web := remuda.Web()

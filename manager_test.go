@@ -53,6 +53,7 @@ func refresh(t testing.TB, m *remuda.Manager, g remuda.Grant) (remuda.Grant, err
 }
 
 func TestSessionLife(t *testing.T) {
+	t.Attr("requirement", "SEED-5")
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t)
 		g1 := start(t, m, "api")

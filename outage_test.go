@@ -167,6 +167,8 @@ func TestServedThroughAnOutage(t *testing.T) {
 // does not end as idle, however short that is.
 func TestShortIdle(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.3.1")
+	t.Attr("requirement", "BCP-4.14.d")
 	for _, idle := range []time.Duration{2 * time.Second, 20 * time.Second, 2 * time.Minute, 5 * time.Minute} {
 		t.Run(idle.String(), func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 )
 
 func TestExportAndErase(t *testing.T) {
+	t.Attr("requirement", "ASVS-7.4.2")
 	synctest.Test(t, func(t *testing.T) {
 		m, s := nodes(t, 2)
 		settle()

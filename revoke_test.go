@@ -150,6 +150,9 @@ func settle() {
 }
 
 func TestEndReachesOtherNodes(t *testing.T) {
+	t.Attr("requirement", "ASVS-7.4.1")
+	t.Attr("requirement", "SEED-3")
+	t.Attr("requirement", "SEED-6")
 	synctest.Test(t, func(t *testing.T) {
 		m, s := nodes(t, 3)
 		settle()
@@ -183,6 +186,7 @@ func TestEndReachesOtherNodes(t *testing.T) {
 
 // TestOutage cuts a node off the log.
 func TestOutage(t *testing.T) {
+	t.Attr("requirement", "ASVS-16.5.3")
 	synctest.Test(t, func(t *testing.T) {
 		m, s := nodes(t, 2)
 		settle()
@@ -442,6 +446,7 @@ func TestEndAllWhileCut(t *testing.T) {
 
 func TestEndSelected(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.4.5")
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := func(d time.Duration) time.Time { return began.Add(d) }
 	sessions := []struct {

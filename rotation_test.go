@@ -473,6 +473,7 @@ func TestMarks(t *testing.T) {
 
 func TestAccessible(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "CS-2")
 	for _, c := range []struct {
 		name string
 		gen  uint32

@@ -119,6 +119,7 @@ func TestHandOffToTenant(t *testing.T) {
 // TestTenantsApart: two tenants have a subject of the same name, and neither sees,
 // counts or ends the other's sessions.
 func TestTenantsApart(t *testing.T) {
+	t.Attr("requirement", "ASVS-8.4.1")
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := nodes(t, 2)
 		settle()

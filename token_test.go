@@ -27,6 +27,7 @@ func TestTokensAreNotComparable(t *testing.T) {
 
 func TestTokensAreHidden(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2022-39304, CVE-2022-23469")
 	const secret = "eyJzZWNyZXQ"
 	text := secret
 	a, r, h := AccessToken{text: &text}, RefreshToken{text: &text}, HandOffToken{text: &text}

@@ -134,6 +134,7 @@ var everyAlgorithm = []codec.Algorithm{codec.HS256, codec.ES256, codec.EdDSA, co
 // states.
 func TestLife(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-11.1.1")
 	for _, alg := range []codec.Algorithm{codec.HS256, codec.ES256, codec.EdDSA, codec.V4Local, codec.V4Public, keyring.Root} {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
@@ -334,6 +335,7 @@ func TestCompromise(t *testing.T) {
 // and is told apart; under a compromised one nothing is.
 func TestRootRotation(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-13.3.4")
 	c := newClock()
 	r := open(t, keyring.Config{Source: storeSource(t, c.Now), Now: c.Now, Overlap: time.Hour, Settle: time.Minute})
 	old := only(t, r, keyring.Root, keyring.Active).ID
@@ -392,6 +394,7 @@ func TestRootRotation(t *testing.T) {
 // TestCursor: a place in a listing is good for that listing alone, and unchanged.
 func TestCursor(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2026-33503")
 	r, other := newRing(t), newRing(t)
 	text, err := r.SignCursor("sessions of alice", []byte("here"))
 	if err != nil {

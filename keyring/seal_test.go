@@ -48,6 +48,7 @@ func TestSealOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-11.3.3")
 	r, other := newRing(t), newRing(t)
 	blob := seal(t, r, "the text of a row")
 	refuse := func(what string, r *keyring.Ring, blob []byte, kind string, id [16]byte) {
@@ -107,6 +108,8 @@ func newCSRF(t testing.TB, r *keyring.Ring, id [16]byte) string {
 
 func TestCSRF(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "CS-6")
+	t.Attr("requirement", "BUG CVE-2023-45128, CVE-2023-45141")
 	r, other := newRing(t), newRing(t)
 	token := newCSRF(t, r, session)
 	if len(token) != keyring.CSRFTokenLen {

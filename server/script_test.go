@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 //	nosecret KEYS FILE VALUE...   no secret of the ring in the file KEYS, no
 //	                     cookie of a jar and no part of a value stands in FILE
 func TestScripts(t *testing.T) {
+	t.Attr("requirement", "ASVS-16.2.5")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -261,6 +261,7 @@ func TestAccountsOfOtherKinds(t *testing.T) {
 // TestAccountsKeepHeadersShort: too many long names are refused, and nothing is lost.
 func TestAccountsKeepHeadersShort(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-4.2.5")
 	s := townSite(t)
 	b := s.browser()
 	long := func(i int) string { return strings.Repeat("n", 240) + fmt.Sprint(i) }

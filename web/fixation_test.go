@@ -49,6 +49,7 @@ func is(c *webtest.Client) string {
 // A session id or a token that somebody has chosen is never adopted.
 func TestChosenIDsAreNotAdopted(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "CS-1")
 	eachProfile(t, func(t *testing.T, s *webtest.Site, p remuda.Profile) {
 		attacker := signedIn(t, s, "mallory")
 		chosen := map[string]string{
@@ -94,6 +95,8 @@ func TestChosenIDsAreNotAdopted(t *testing.T) {
 // signs in, and the two users are never one.
 func TestPlantedSessionIsReplaced(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2024-38513, CVE-2023-22479, CVE-2024-28197")
+	t.Attr("requirement", "BUG CVE-2026-34454")
 	eachProfile(t, func(t *testing.T, s *webtest.Site, p remuda.Profile) {
 		attacker := signedIn(t, s, "mallory")
 		victim := attacker.Copy()
@@ -191,6 +194,9 @@ func TestTossedCookies(t *testing.T) {
 // of another issuer with the same keys, and of another ring, in all places.
 func TestCredentialsInOtherPlaces(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BCP-4.3")
+	t.Attr("requirement", "ASVS-14.2.1")
+	t.Attr("requirement", "BUG CVE-2026-44883")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, func(c *remuda.Config, _ *web.Config) {
 			c.Profiles = webtest.Profiles()

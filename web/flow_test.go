@@ -16,6 +16,15 @@ import (
 
 func TestWebSession(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "SEED-1")
+	t.Attr("requirement", "ASVS-3.3.1")
+	t.Attr("requirement", "ASVS-3.3.2")
+	t.Attr("requirement", "ASVS-3.3.3")
+	t.Attr("requirement", "ASVS-3.3.4")
+	t.Attr("requirement", "NIST-1")
+	t.Attr("requirement", "NIST-7")
+	t.Attr("requirement", "CK-lax")
+	t.Attr("requirement", "CK-split")
 	s := newSite(t)
 	b := s.browser()
 	a := b.do("POST", "/auth/web/login", `{"username":"alice","password":"sesame open"}`)
@@ -110,6 +119,8 @@ func TestRememberedCookiesOutliveTheBrowser(t *testing.T) {
 
 func TestLogoutInOneTabEndsTheOther(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "NIST-3")
+	t.Attr("requirement", "BUG CVE-2026-30224, CVE-2025-53826")
 	s := newSite(t)
 	one := s.signedIn()
 	other := s.browser()
@@ -146,6 +157,7 @@ func TestNoCSRFTokenWithoutASession(t *testing.T) {
 
 func TestLoginOverASessionEndsIt(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.2.4")
 	s := newSite(t)
 	b := s.signedIn()
 	first := b.session
@@ -163,6 +175,8 @@ func TestLoginOverASessionEndsIt(t *testing.T) {
 
 func TestStepUp(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.5.1")
+	t.Attr("requirement", "NIST-11")
 	s := newSite(t)
 	b, device := s.signedIn(), s.signedIn()
 	s.advance(6 * time.Minute)
@@ -194,6 +208,7 @@ func TestStepUp(t *testing.T) {
 
 func TestSessionsOfOthersAreNotFound(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-8.2.2")
 	s := newSite(t)
 	b := s.signedIn()
 	bob := s.browser()
@@ -211,6 +226,7 @@ func TestSessionsOfOthersAreNotFound(t *testing.T) {
 
 func TestLogoutWide(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.4.9")
 	s := newSite(t)
 	b, second := s.signedIn(), s.signedIn()
 	access, _, _ := s.tokens()
@@ -229,6 +245,8 @@ func TestLogoutWide(t *testing.T) {
 // A store that fails signs nobody out: 503 with Retry-After, and cookies stay.
 func TestStoreFailure(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.5.2")
+	t.Attr("requirement", "BUG CVE-2020-15223")
 	s := newSite(t)
 	b := s.signedIn()
 	s.advance(5 * time.Minute)
@@ -256,6 +274,7 @@ func TestStoreFailure(t *testing.T) {
 
 func TestSessionLimit(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.1.2")
 	s := newSite(t, func(c *remuda.Config, _ *web.Config) {
 		c.Profiles[0].MaxSessions, c.Profiles[0].AtLimit = 1, remuda.LimitRefuse
 	})
@@ -293,6 +312,7 @@ func TestPlainLoopbackCookies(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.4.2")
 	s := newSite(t)
 	a := s.do(request{"OPTIONS", "/auth/token/login", []string{"Origin: https://other.example", "Access-Control-Request-Method: POST"}, ""})
 	if a.status != http.StatusNoContent || a.header.Get("Access-Control-Allow-Origin") != "https://other.example" {
@@ -308,6 +328,7 @@ func TestCORS(t *testing.T) {
 // What a client sends as a member name is in no answer and no log.
 func TestMemberNamesAreNotShown(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.4.1")
 	var log strings.Builder
 	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
 		w.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -323,6 +344,9 @@ func TestMemberNamesAreNotShown(t *testing.T) {
 // present one, and holds nothing that works as a token.
 func TestDevices(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-14.2.6")
+	t.Attr("requirement", "ASVS-15.3.1")
+	t.Attr("requirement", "ASVS-15.3.4")
 	asked := 0
 	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
 		w.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // what tests come from

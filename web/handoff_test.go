@@ -115,6 +115,7 @@ const redeemPath = "/auth/hand-off/redeem"
 
 func TestHandOff(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "SEED-4")
 	from, to := twoSites(t)
 	b, g, body := handed(t, from, to)
 	state := g.cookies
@@ -150,6 +151,10 @@ func TestHandOff(t *testing.T) {
 // but their own script runs.
 func TestHandOffPages(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.4.3")
+	t.Attr("requirement", "ASVS-3.4.5")
+	t.Attr("requirement", "ASVS-3.4.6")
+	t.Attr("requirement", "ASVS-3.4.8")
 	from, to := twoSites(t)
 	for path, a := range map[string]*answer{
 		"the source's page": from.do(request{"GET", "/auth/hand-off?target=x&state=y", opens, ""}),
@@ -178,6 +183,8 @@ func TestHandOffPages(t *testing.T) {
 // TestHandOffIsOpened: what nobody has opened begins nothing and ends nothing.
 func TestHandOffIsOpened(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.6.2")
+	t.Attr("requirement", "ASVS-10.6.2")
 	from, to := twoSites(t)
 	_, g, body := handed(t, from, to)
 	had := len(g.cookies)
@@ -217,6 +224,8 @@ func TestHandOffIsOpened(t *testing.T) {
 // nothing up.
 func TestHandOffRedeemRefused(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.2.1")
+	t.Attr("requirement", "BCP-4.7")
 	from, to := twoSites(t)
 	_, g, body := handed(t, from, to)
 	own := g.cookies
@@ -278,6 +287,7 @@ func TestHandOffRedeemRefused(t *testing.T) {
 // nothing signs nobody in.
 func TestHandOffPlanted(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.1.2")
 	from, to := twoSites(t)
 	target, _ := to.guest(t).start("/")
 	body := from.signedIn().mint(target, remuda.HandOffStateHash(""))
@@ -438,6 +448,9 @@ func TestHandOffTabs(t *testing.T) {
 
 func TestHandOffStartReturns(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.7.2")
+	t.Attr("requirement", "ASVS-10.4.1")
+	t.Attr("requirement", "BCP-4.1")
 	_, to := twoSites(t)
 	g := to.guest(t)
 	for _, back := range append(badReturns, "/auth/hand-off/start", "/auth/hand-off/landing?x", "/auth/%68and-off/start") {

@@ -40,6 +40,8 @@ func change(old, next string) string {
 // nobody has a copy of.
 func TestPassword(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.4.3")
+	t.Attr("requirement", "BCP-4.14.e")
 	for _, p := range []remuda.Profile{remuda.Web(), remuda.Classic(), remuda.Local()} {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()

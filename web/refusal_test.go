@@ -817,6 +817,15 @@ func (s *site) refreshing(token string) request {
 // with what was found and with nothing that was secret.
 func TestReasons(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-9.2.2")
+	t.Attr("requirement", "ASVS-9.2.3")
+	t.Attr("requirement", "ASVS-9.2.4")
+	t.Attr("requirement", "ASVS-10.3.1")
+	t.Attr("requirement", "JWT-3.8")
+	t.Attr("requirement", "JWT-3.9")
+	t.Attr("requirement", "AT-iss")
+	t.Attr("requirement", "ASVS-16.3.2")
+	t.Attr("requirement", "BUG CVE-2024-5798, CVE-2026-55669, CVE-2026-30223")
 	codes := map[web.Code]bool{}
 	for why, c := range provoked {
 		codes[c.code] = true

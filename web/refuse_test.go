@@ -22,6 +22,23 @@ const goodLogin = `{"username":"alice","password":"sesame open"}`
 // Every bad request has its status, code and action, and changes nothing.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-2.2.1")
+	t.Attr("requirement", "ASVS-2.2.2")
+	t.Attr("requirement", "ASVS-1.5.2")
+	t.Attr("requirement", "ASVS-15.3.3")
+	t.Attr("requirement", "ASVS-15.3.5")
+	t.Attr("requirement", "ASVS-3.5.1")
+	t.Attr("requirement", "ASVS-3.5.2")
+	t.Attr("requirement", "ASVS-3.5.3")
+	t.Attr("requirement", "NIST-6")
+	t.Attr("requirement", "GO-1")
+	t.Attr("requirement", "GO-2")
+	t.Attr("requirement", "GO-3")
+	t.Attr("requirement", "CS-7")
+	t.Attr("requirement", "CS-8")
+	t.Attr("requirement", "FM-1")
+	t.Attr("requirement", "BBA-csrf")
+	t.Attr("requirement", "BUG CVE-2025-24358, GO-2025-3884, CVE-2025-46721")
 	s := newSite(t)
 	b := s.signedIn()
 	access, refresh, tokenID := s.tokens()
@@ -172,6 +189,8 @@ func TestRefusals(t *testing.T) {
 // A jar that another page has filled finds the session all the same.
 func TestManyCookies(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "GO-5")
+	t.Attr("requirement", "BUG CVE-2025-58186, CVE-2026-40303, CVE-2026-25899")
 	s := newSite(t)
 	b := s.signedIn()
 	var jar strings.Builder
@@ -188,6 +207,8 @@ func TestManyCookies(t *testing.T) {
 // One good cookie among planted ones is found.
 func TestPlantedCookie(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "CK-order")
+	t.Attr("requirement", "CS-3")
 	s := newSite(t)
 	b := s.signedIn()
 	for _, jar := range []string{"__Host-session=planted; __Host-session=%s", "__Host-session=%s; __Host-session=", "__Host-session=%[1]s; __Host-session=%[1]s"} {
@@ -200,6 +221,8 @@ func TestPlantedCookie(t *testing.T) {
 // Unknown user and wrong password are answered alike, but for the request id.
 func TestLoginTellsNothing(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-6.3.8")
+	t.Attr("requirement", "ASVS-16.5.1")
 	s := newSite(t)
 	answerFor := func(name string) string {
 		a := s.do(request{"POST", "/auth/token/login", nil, `{"username":"` + name + `","password":"wrong"}`})
@@ -229,6 +252,9 @@ func TestExpiredSession(t *testing.T) {
 
 func TestReuse(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.4.5")
+	t.Attr("requirement", "BCP-4.14.a")
+	t.Attr("requirement", "OA21-family")
 	s := newSite(t)
 	owner := s.signedIn()
 	thief := s.browser()
@@ -271,6 +297,7 @@ func TestHTTP10(t *testing.T) {
 
 func TestConfigListsEveryProblem(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2026-54762, CVE-2026-27586")
 	_, err := web.New(web.Config{Prefix: "auth/", Origins: []string{"https://app.example/", "http://app.example", "HTTPS://x.example", "https://y.example:443"}})
 	if err == nil {
 		t.Fatal("accepted")

@@ -159,6 +159,9 @@ func ended(id string) func(*site) bool {
 // TestRights plays every cell of docs/rights.md.
 func TestRights(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-8.2.1")
+	t.Attr("requirement", "ASVS-8.3.1")
+	t.Attr("requirement", "ASVS-7.5.2")
 	text, err := os.ReadFile("../docs/rights.md")
 	if err != nil {
 		t.Fatal(err)

@@ -62,6 +62,8 @@ func stepUpFor(b *browser, continuation string) *answer {
 
 func TestContinuation(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-2.3.1")
+	t.Attr("requirement", "ASVS-7.5.3")
 	s := newBank(t)
 	b := s.signedIn()
 	c := refusedPay(t, b)
@@ -235,6 +237,8 @@ func TestContinuationWithoutRecord(t *testing.T) {
 
 func TestRequireLevel(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.3.4")
+	t.Attr("requirement", "NIST-12")
 	levels := []string{"low", "urn:mace:middle", "high"}
 	for _, tt := range []struct {
 		reached, wanted, names string

@@ -90,6 +90,9 @@ func manySite(t *testing.T) (*site, *askedStore) {
 // Whatever is malformed gets one answer on every path, and nobody looks it up.
 func TestMalformedTokens(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BCP-4.14.b")
+	t.Attr("requirement", "ASVS-9.1.1")
+	t.Attr("requirement", "ASVS-7.2.1")
 	type kind struct {
 		alg       codec.Algorithm
 		cred      remuda.Credential
@@ -444,6 +447,9 @@ func byName(a, b remuda.Profile) int { return strings.Compare(a.Name, b.Name) }
 // An expiry has no leeway: a token is good up to the last nanosecond before.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-9.2.1")
+	t.Attr("requirement", "NIST-5")
+	t.Attr("requirement", "ASVS-10.4.8")
 	for _, p := range webtest.Profiles() {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()

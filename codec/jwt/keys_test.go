@@ -72,6 +72,9 @@ func (s speaker) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { re
 // TestNotWhole: a key that is not whole neither signs nor verifies.
 func TestNotWhole(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "JWT-3.5")
+	t.Attr("requirement", "JWT-secret")
+	t.Attr("requirement", "BUG CVE-2025-30206, CVE-2026-48031, CVE-2026-44523")
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +160,7 @@ var smallOrder = []string{
 // is no point.
 func TestSmallOrder(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "JWT-3.4")
 	forged := append([]byte{1}, make([]byte, 63)...) // R is the neutral element, S is 0
 	forgeable := 0
 	for _, text := range smallOrder {
@@ -357,6 +361,7 @@ func TestStrictDER(t *testing.T) {
 // the keys change; nothing else is ever taken for it.
 func TestRemembered(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2026-49998")
 	c, r := newCodec()
 	var cl codec.Claims
 	for _, a := range algorithms {

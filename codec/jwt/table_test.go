@@ -155,6 +155,32 @@ func (r *refuser) refuse(name string, typ codec.Type, token string) {
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "JWT-3.1")
+	t.Attr("requirement", "JWT-3.2")
+	t.Attr("requirement", "JWT-3.3")
+	t.Attr("requirement", "JWT-3.7")
+	t.Attr("requirement", "JWT-3.10")
+	t.Attr("requirement", "JWT-3.11")
+	t.Attr("requirement", "JWT-3.12")
+	t.Attr("requirement", "JWT-bis-fmt")
+	t.Attr("requirement", "JWS-crit")
+	t.Attr("requirement", "JWS-dup")
+	t.Attr("requirement", "JWS-b64")
+	t.Attr("requirement", "ASVS-9.1.2")
+	t.Attr("requirement", "ASVS-9.1.3")
+	t.Attr("requirement", "AT-typ")
+	t.Attr("requirement", "AT-none")
+	t.Attr("requirement", "BUG CVE-2015-9235")
+	t.Attr("requirement", "BUG CVE-2018-0114")
+	t.Attr("requirement", "BUG CVE-2024-21664")
+	t.Attr("requirement", "BUG CVE-2016-9122")
+	t.Attr("requirement", "BUG CVE-2025-30204, CVE-2025-27144")
+	t.Attr("requirement", "BUG CVE-2023-51774")
+	t.Attr("requirement", "BUG CVE-2026-32301")
+	t.Attr("requirement", "BUG CVE-2025-24976")
+	t.Attr("requirement", "BUG CVE-2023-49290")
+	t.Attr("requirement", "BUG CVE-2024-28180, CVE-2024-28122")
+	t.Attr("requirement", "BUG CVE-2020-26160")
 	for _, a := range algorithms {
 		t.Run(string(a), func(t *testing.T) {
 			t.Parallel()
@@ -192,6 +218,8 @@ func TestRefused(t *testing.T) {
 // without a key for HMAC.
 func TestConfused(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2022-29217")
+	t.Attr("requirement", "BUG CVE-2026-33322")
 	both, _ := newCodec()
 	only, r := newCodec()
 	r.replace(keys[2:]...) // the asymmetric ones
@@ -217,6 +245,7 @@ func TestConfused(t *testing.T) {
 // told by its text.
 func TestMalleable(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "JWT-mall")
 	c, _ := newCodec()
 	token := c.SignPayload(codec.ES256, codec.Access, goodAccess)
 	i := len(token) - 86
@@ -259,6 +288,7 @@ func TestWycheproofJOSE(t *testing.T) {
 // TestWycheproofPrimitives: what the codec calls keeps to the vectors.
 func TestWycheproofPrimitives(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2022-21449")
 	for _, tt := range codectest.HMACSHA256(t) {
 		sum := jwt.HS256Sum(tt.Key, tt.Message)
 		if got := string(sum[:tt.TagBits/8]) == string(tt.Tag); got != tt.Valid {

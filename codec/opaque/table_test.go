@@ -63,6 +63,7 @@ func refusedForms(good string) map[string]string {
 
 func TestRefusedForms(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2026-27840")
 	c, _ := newCodec()
 	count := 0
 	for typ := range types {

@@ -201,6 +201,7 @@ func TestForm(t *testing.T) {
 
 func TestNonces(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-11.3.4")
 	c, _ := newCodec()
 	seen := map[string]bool{}
 	for range 1000 {
@@ -333,6 +334,7 @@ func TestKeysLeftOut(t *testing.T) {
 // though it has the length of one.
 func TestPublicKeyAsSecret(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "PAS-2")
 	c, _ := newCodec()
 	const footer = `{"kid":"p-active","typ":"at"}`
 	body := paseto.Seal(publicKey.Public.(ed25519.PublicKey), make([]byte, 32), []byte(goodAccess), footer, "at")

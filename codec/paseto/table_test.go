@@ -262,6 +262,9 @@ func TestAccepted(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "PAS-1")
+	t.Attr("requirement", "PAS-5")
+	t.Attr("requirement", "PAS-7")
 	c, _ := newCodec()
 	count := 0
 	refuse := func(name string, want codec.Type, token string) {
@@ -303,6 +306,7 @@ func TestRefused(t *testing.T) {
 // footer.
 func TestImplicitAssertion(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "PAS-4")
 	c, _ := newCodec()
 	for _, implicit := range []string{"", "rt", "AT", "a", "att", "at ", `"at"`, "access"} {
 		const local, public = `{"kid":"l-active","typ":"at"}`, `{"kid":"p-active","typ":"at"}`

@@ -100,6 +100,8 @@ func (v *vector) seal(t *testing.T) string {
 // TestVectors: all official vectors, through the functions that tokens go through.
 func TestVectors(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "PAS-8")
+	t.Attr("requirement", "SEED-7")
 	count := map[bool]int{}
 	for _, v := range v4Vectors(t) {
 		count[v.ExpectFail]++

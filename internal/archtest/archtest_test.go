@@ -12,6 +12,7 @@ import (
 // TestArchitecture holds the repository against every rule.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.2.3")
 	repo, err := load(os.DirFS("../.."))
 	if err != nil {
 		t.Fatal(err)

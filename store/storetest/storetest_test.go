@@ -168,6 +168,8 @@ func harness(b bug) storetest.Harness {
 // correct without them.
 func TestCorrectStore(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-2.3.3")
+	t.Attr("requirement", "ASVS-15.4.2")
 	storetest.Run(t, harness(""))
 }
 

@@ -102,6 +102,7 @@ func (f *fixture) want(c web.Credentials, times int, want string) {
 }
 
 func TestAccount(t *testing.T) {
+	t.Attr("requirement", "ASVS-6.3.1")
 	for _, name := range []string{"alice", "nobody"} { // the same for both
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -251,6 +252,7 @@ func (f *fixture) attack(n int, want string) {
 // its owner out where they have logged in before.
 func TestDistributed(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-2.4.1")
 	synctest.Test(t, func(t *testing.T) {
 		f := setup(t, limit.Config{})
 		f.want(alice("right", home), 1, ok)

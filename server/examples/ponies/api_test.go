@@ -288,6 +288,7 @@ func TestSell(t *testing.T) {
 
 func TestPathsAndMethods(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-4.1.4")
 	c := newStack(t, 0, slow).anybody(t)
 	for _, path := range []string{"/x", "/ponies/", "/ponies/1", "/index.html", "/assets", "/assets/", "/assets/page.html", "/assets/x.js", "//ponies", "/./ponies", "/assets/../ponies", "/%70onies%2f", "/Ponies"} {
 		expect(t, c.do("GET", path, ""), 404, "not_found")

@@ -17,6 +17,10 @@ import (
 // each person.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.2.2")
+	t.Attr("requirement", "ASVS-7.4.4")
+	t.Attr("requirement", "ASVS-14.3.1")
+	t.Attr("requirement", "ASVS-14.3.3")
 	browser := browsertest.Start(t)
 	for _, test := range []struct {
 		name string

@@ -261,6 +261,7 @@ func TestStreamsOutliveTheServersTimeouts(t *testing.T) {
 // exact origin decides; a token that no browser adds by itself needs none.
 func TestSocketOrigin(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-4.4.2")
 	s := newStack(t, 0, slow)
 	clients := s.clients(t)
 	for _, test := range []struct {

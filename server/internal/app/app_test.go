@@ -125,6 +125,8 @@ func (s *server) get(t *testing.T, path string) (res *http.Response, body string
 
 func TestPanicsTellNothing(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.5.4")
+	t.Attr("requirement", "ASVS-16.3.4")
 	s := start(t, configIn(t.TempDir()), func(app.Parts) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {

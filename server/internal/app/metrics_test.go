@@ -123,6 +123,7 @@ func TestMetricsCount(t *testing.T) {
 // know them.
 func TestMetricsAreApart(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-13.4.5")
 	s := metered(t)
 	if res, _ := s.get(t, "/metrics"); res.StatusCode != http.StatusNotFound {
 		t.Errorf("in public: %d", res.StatusCode)
