@@ -104,7 +104,14 @@ func (h *Handler) actOnNotice(w http.ResponseWriter, r *http.Request) error {
 		}
 	case form.Get("password") != "":
 		err = h.manager.SpendNotice(r.Context(), token, func(ctx context.Context, n remuda.Notice) error {
-			return h.disowner.ResetPassword(ctx, n.Subject, n.Tenant, form.Get("password"))
+			if err := h.disowner.ResetPassword(ctx, n.Subject, n.Tenant, form.Get("password")); err != nil {
+				return err
+			}
+			// Whoever knew the old one may have more sessions than the one in question.
+			_, err := h.manager.EndAll(ctx, remuda.EndAllRequest{
+				Subject: n.Subject, Tenant: n.Tenant, Reason: remuda.EndPasswordChanged, Client: h.client(r),
+			})
+			return err
 		})
 		if err == nil {
 			h.emit(event.Event{Kind: event.PasswordChanged, Subject: n.Subject, Tenant: n.Tenant}, h.client(r))

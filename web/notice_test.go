@@ -144,7 +144,8 @@ func TestNotice(t *testing.T) {
 		t.Errorf("disowned %d times", n)
 	}
 	wantPage(t, s.form(path, "password=short"), 400, "at least 8 characters")
-	wantPage(t, s.form(path, reset), 200, "Your new password is set")
+	wantPage(t, s.form(path, reset), 200, "Your new password is set, and")
+	s.advance(time.Second)
 	expect(t, s.browser().do("POST", "/auth/web/login", `{"username":"alice","password":"another long one"}`), 200, "", "")
 	// Spent.
 	for _, body := range []string{notMe, reset} {
@@ -251,7 +252,7 @@ func TestNoticeInAnOutage(t *testing.T) {
 	box.broken = true
 	wantPage(t, s.form(path, reset), 503, "does not work right now")
 	box.broken = false
-	wantPage(t, s.form(path, reset), 200, "Your new password is set")
+	wantPage(t, s.form(path, reset), 200, "Your new password is set, and")
 }
 
 // TestNoticeEndsWhatWasBegun: sessions that were handed over from there end too, and
@@ -286,6 +287,9 @@ func TestNoticeEndsWhatWasBegun(t *testing.T) {
 	if a := own.do("GET", "/hello", ""); a.body != "hello alice" {
 		t.Errorf("her own: %s", a.body)
 	}
+	// With the new password all end: whoever knew the old one may have more.
+	wantPage(t, s.form(path, reset), 200, "all devices are signed out")
+	expect(t, own.do("GET", "/hello", ""), 401, "session_ended", "login")
 }
 
 // TestNoticeAfterACrash: who died in the middle keeps nobody from it for longer than a

@@ -43,7 +43,6 @@ var (
 		"github.com/go-json-experiment/json",
 		"github.com/maypok86/otter/v2",
 		"github.com/mileusna/useragent",
-		"github.com/dunglas/httpsfv",
 	}
 	testRequires = []string{
 		"github.com/anishathalye/porcupine",

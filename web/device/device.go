@@ -4,9 +4,9 @@ package device
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 
-	"github.com/dunglas/httpsfv"
 	"github.com/mileusna/useragent"
 )
 
@@ -80,34 +80,17 @@ func short(names map[string]string, name string) string {
 	return name
 }
 
-// brand returns the most telling brand of a Sec-CH-UA: a list of strings (RFC 9651
-// section 3.1). Browsers add one that stands for none, so that nobody relies on the
-// order, and most say that they are made of Chromium.
+// brand returns the most telling brand of a Sec-CH-UA. Browsers add one that stands
+// for none, so that nobody relies on the order, and most say that they are made of
+// Chromium.
 func brand(header string) string {
-	if len(header) > maxHeader {
-		return ""
-	}
-	list, err := httpsfv.UnmarshalList([]string{header})
-	if err != nil {
-		return ""
-	}
 	best := ""
-	for _, m := range list {
-		item, ok := m.(httpsfv.Item)
-		if !ok {
-			return ""
-		}
-		name, ok := item.Value.(string)
-		if !ok {
-			return ""
-		}
+	for _, name := range texts(header) {
 		switch {
 		case strings.Contains(name, "Not") && strings.Contains(name, "Brand"):
 		case name == "Chromium" && best != "":
-		default:
-			if best == "" || best == "Chromium" {
-				best = name
-			}
+		case best == "" || best == "Chromium":
+			best = name
 		}
 	}
 	return best
@@ -115,16 +98,34 @@ func brand(header string) string {
 
 // text reads a string (RFC 9651 section 3.3.3).
 func text(header string) string {
-	if len(header) > maxHeader {
-		return ""
+	if list := texts(header); len(list) == 1 {
+		return list[0]
 	}
-	item, err := httpsfv.UnmarshalItem([]string{header})
-	if err != nil {
-		return ""
-	}
-	s, _ := item.Value.(string)
-	return s
+	return ""
 }
+
+// element is one string of a list, with its parameters and the comma behind it (RFC
+// 9651 sections 3.1, 3.1.2 and 3.3.3).
+var element = regexp.MustCompile(`^[ \t]*"((?:[ !#-\[\]-~]|\\["\\])*)"(?:; *[a-z*][a-z0-9_.*-]*(?:=(?:"(?:[ !#-\[\]-~]|\\["\\])*"|[A-Za-z0-9*?:/!#$%&'+.^_|~-]+))?)*[ \t]*(?:,|$)`)
+
+// texts reads a list of strings; of anything else it returns nothing.
+func texts(header string) []string {
+	if len(header) > maxHeader || strings.HasSuffix(strings.TrimSpace(header), ",") {
+		return nil
+	}
+	var list []string
+	for header != "" {
+		m := element.FindStringSubmatch(header)
+		if m == nil {
+			return nil
+		}
+		list = append(list, unescape.Replace(m[1]))
+		header = header[len(m[0]):]
+	}
+	return list
+}
+
+var unescape = strings.NewReplacer(`\"`, `"`, `\\`, `\`)
 
 // plain keeps a part of a name short, and to characters that no page and no terminal
 // takes for anything else.

@@ -36,6 +36,10 @@ func TestName(t *testing.T) {
 		{chrome, `Brave`, `Linux`, "Chrome on Windows"},
 		{chrome, `"Brave`, `"Linux" x`, "Chrome on Windows"},
 		{chrome, `("Brave" "x")`, `?1`, "Chrome on Windows"},
+		{chrome, `"Brave";v="1",`, `"Linux", "Windows"`, "Chrome on Windows"},
+		{chrome, `"Brave" "x"`, `"Lin\ux"`, "Chrome on Windows"},
+		{chrome, ` "Brave" ; v=1`, `"Linux";a;b=?1`, "Chrome on Linux"},
+		{chrome, ` "Brave"; v=1;w="\"" ,	"Chromium"`, `"Linux";a;b=?1`, "Brave on Linux"},
 		{chrome, `"` + strings.Repeat("b", 600) + `"`, `"` + strings.Repeat("l", 600) + `"`, "Chrome on Windows"},
 		{"curl/8.5.0", "", "", "curl"},
 		{"okhttp/4.12.0", "", "", "okhttp"},
@@ -61,6 +65,7 @@ func TestName(t *testing.T) {
 
 func FuzzName(f *testing.F) {
 	f.Add("Mozilla/5.0 (Windows NT 10.0) Chrome/1", `"Brave";v="1"`, `"Linux"`)
+	f.Add("0", "0", "@") // a library for these headers fell over it
 	f.Fuzz(func(t *testing.T, agent, brands, platform string) {
 		h := http.Header{"User-Agent": {agent}, "Sec-Ch-Ua": {brands}, "Sec-Ch-Ua-Platform": {platform}}
 		name := device.Name(h)
