@@ -20,13 +20,13 @@ import (
 var saysOpen = regexp.MustCompile(`^Now open (http://\S+) in a browser`)
 
 // demo builds the program, runs its demo, and returns where that is.
-func demo(t *testing.T) string {
+func demo(t *testing.T, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "remuda")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/remuda").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "demo", "--listen", "127.0.0.1:0")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, append([]string{"demo", "--listen", "127.0.0.1:0"}, flags...)...)
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {

@@ -46,6 +46,7 @@ func TestBrowser(t *testing.T) {
 		{"a WebSocket from the page", testSocketLive},
 		{"another user in another tab", testSwitch},
 		{"two accounts, switched", testAccounts},
+		{"support acts for a user", testActing},
 		{"back after logout", testBack},
 		{"a page kept in the history", testFrozen},
 		{"a narrow screen", testNarrow},
@@ -369,6 +370,34 @@ func testAccounts(t *testing.T, browser *browsertest.Browser) {
 	if n := s.count("POST", "/ponies", 201); n != 1 {
 		t.Errorf("%d ponies were added", n)
 	}
+}
+
+// testActing: bob sees alice's page, marked as such, may not do what only she may, and
+// goes back to his own.
+func testActing(t *testing.T, browser *browsertest.Browser) {
+	s := newStack(t, 0, slow)
+	alice, bob := s.person(t, browser), s.person(t, browser)
+	alice.login("alice")
+	alice.addPony("Misty")
+	alice.WaitText("Misty has joined your herd.")
+	bob.login("bob")
+	bob.Fill("act-for", "bob")
+	bob.Click("#act button")
+	bob.WaitText("You may not act for this user")
+	s.advance(6 * time.Minute) // past the age for a step-up
+	bob.Fill("act-for", "alice")
+	bob.Click("#act button")
+	bob.WaitFor(`document.getElementById("step-up").open`)
+	bob.Fill("step-up-password", password)
+	bob.Click("#step-up-form .primary")
+	bob.WaitText("You act for alice.")
+	bob.WaitText("bob acts for this user.")
+	bob.WaitText("Misty")
+	bob.Click("#others") // only alice may
+	bob.WaitText("Not while somebody acts for the user")
+	bob.Click("#stop-acting")
+	bob.WaitText("You are bob again.")
+	bob.WaitFor(`document.getElementById("acting").hidden && document.getElementById("who").textContent === "bob"`)
 }
 
 func testBack(t *testing.T, browser *browsertest.Browser) {

@@ -37,6 +37,9 @@ type Config struct {
 	// Compare is the path of the page that compares the profiles, to which the page
 	// links. Empty means no link.
 	Compare string
+	// Mail is the path of the page that shows the mail to users, to which the page
+	// links. Empty means no link.
+	Mail string
 	// Shop is the address at which a user of the page comes to the other site signed
 	// in, to which the page links. Empty means no link.
 	Shop string

@@ -21,7 +21,7 @@ func (h *handler) addSite(cfg Config) error {
 		return err
 	}
 	h.routes["/"] = route{http.MethodGet: &page{text: text, log: cfg.Log, data: pageData{
-		Auth: h.web.Prefix(), Refresh: cfg.RefreshEvery.Milliseconds(), Compare: cfg.Compare, Shop: cfg.Shop,
+		Auth: h.web.Prefix(), Refresh: cfg.RefreshEvery.Milliseconds(), Compare: cfg.Compare, Mail: cfg.Mail, Shop: cfg.Shop,
 	}}}
 	for _, f := range []struct {
 		files fs.FS
@@ -50,6 +50,7 @@ type pageData struct {
 	Auth    string // where the endpoints are
 	Refresh int64  // milliseconds
 	Compare string // as in Config
+	Mail    string // likewise
 	Shop    string // likewise
 	Ask     bool   // there are cookies, and so perhaps a session
 	Return  string // where to go once somebody is signed in, or empty

@@ -32,6 +32,14 @@ func (users) Authenticate(_ context.Context, c web.Credentials) (web.Identity, e
 	return web.Identity{Subject: name, AMR: []string{"pwd"}}, nil
 }
 
+// MayImpersonate lets bob act for alice.
+func (users) MayImpersonate(_ context.Context, actor *remuda.Session, subject, _ string) (web.Identity, error) {
+	if actor.Subject != "bob" || subject != "alice" {
+		return web.Identity{}, web.ErrImpersonationRefused
+	}
+	return web.Identity{Subject: subject}, nil
+}
+
 // stack is the whole demo over a database file: store, manager, endpoints, page.
 type stack struct {
 	url      string
@@ -113,7 +121,7 @@ func (s *stack) newWeb(t *testing.T, change func(*remuda.Profile)) *web.Handler 
 		s.sessions.Close(context.WithoutCancel(t.Context()))
 		store.Close()
 	})
-	w, err := web.New(web.Config{Manager: s.sessions, Keys: ring, Authenticator: users{}, Origins: []string{s.url}})
+	w, err := web.New(web.Config{Manager: s.sessions, Keys: ring, Authenticator: users{}, Impersonators: users{}, Origins: []string{s.url}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/remuda-go/remuda/server/examples/compare"
 	"github.com/remuda-go/remuda/server/examples/handoff"
+	"github.com/remuda-go/remuda/server/examples/mailbox"
 	"github.com/remuda-go/remuda/server/examples/ponies"
 	"github.com/remuda-go/remuda/server/internal/app"
 	"github.com/remuda-go/remuda/server/internal/config"
@@ -115,7 +116,7 @@ func (d *demo) ponies(cfg config.Config, shop net.Listener, log *slog.Logger) ap
 	return app.Options{Config: cfg, Log: log, Mount: func(p app.Parts) (http.Handler, error) {
 		herd, err := ponies.New(ponies.Config{
 			Web: p.Web, Sessions: p.Sessions, Origins: cfg.Origins, Stopping: p.Stopping,
-			Log: log, RefreshEvery: refreshEvery(d.access), Compare: compare.Path, Shop: handoff.Link(shopOrigin(shop)),
+			Log: log, RefreshEvery: refreshEvery(d.access), Compare: compare.Path, Mail: mailbox.Path, Shop: handoff.Link(shopOrigin(shop)),
 		})
 		if err != nil {
 			return nil, err
@@ -126,12 +127,19 @@ func (d *demo) ponies(cfg config.Config, shop net.Listener, log *slog.Logger) ap
 		if err != nil {
 			return nil, err
 		}
+		letters, err := mailbox.New(cfg.Notices.Folder, log)
+		if err != nil {
+			return nil, err
+		}
 		return atHome(cfg.Origins[0], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, compare.Path) {
+			switch {
+			case strings.HasPrefix(r.URL.Path, compare.Path):
 				comparison.ServeHTTP(w, r)
-				return
+			case r.URL.Path == mailbox.Path:
+				letters.ServeHTTP(w, r)
+			default:
+				herd.ServeHTTP(w, r)
 			}
-			herd.ServeHTTP(w, r)
 		})), nil
 	}}
 }
@@ -223,6 +231,7 @@ func (d *demo) folder(cfg *config.Config) (remove func() error, err error) {
 		remove = func() error { return os.RemoveAll(cfg.Data) }
 	}
 	cfg.Database, cfg.Users, cfg.KeysFile = "", "", ""
+	cfg.Support = []string{"bob"}
 	cfg.Notices = config.Notices{From: "accounts@demo.example", Folder: filepath.Join(cfg.Data, "mail")}
 	cfg.Derive()
 	return remove, nil
@@ -277,7 +286,7 @@ func (d *demo) welcome(w io.Writer, cfg config.Config, users []demoUser, shop st
 	if d.data == "" {
 		b.WriteString(", and removed at the end")
 	}
-	fmt.Fprintf(&b, ".\nMail to users is written to %s: sign in from another browser and look.\n\n", cfg.Notices.Folder)
+	fmt.Fprintf(&b, ".\nMail to users is at %s: sign in from another kind of browser and look.\n\n", url+mailbox.Path)
 	for _, u := range users {
 		shown := u.password
 		if shown == "" {

@@ -47,6 +47,10 @@ type Config struct {
 
 	Notices Notices
 
+	// Support are the users who may act for others; Protected those for whom nobody may,
+	// besides them.
+	Support, Protected []string
+
 	// Places is a file of networks and the names of places; empty: none are known.
 	Places string
 

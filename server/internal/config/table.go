@@ -73,6 +73,8 @@ func serverSettings() []Setting {
 		{Name: "notices.password", kind: secret(func(c *Config) *Secret { return &c.Notices.Password })},
 		{Name: "notices.folder", kind: text(func(c *Config) *string { return &c.Notices.Folder })},
 		{Name: "notices.insecure_without_tls", kind: boolean(func(c *Config) *bool { return &c.Notices.InsecureWithoutTLS })},
+		{Name: "support", list: true, kind: texts(func(c *Config) *[]string { return &c.Support })},
+		{Name: "protected", list: true, kind: texts(func(c *Config) *[]string { return &c.Protected })},
 		{Name: "places", kind: text(func(c *Config) *string { return &c.Places })},
 		{Name: "refusals_kept", kind: duration(func(c *Config) *time.Duration { return &c.RefusalsKept })},
 		{Name: "discard_sessions_of_lost_ring", kind: boolean(func(c *Config) *bool { return &c.DiscardSessionsOfLostRing })},

@@ -319,7 +319,7 @@ function wipe() {
   if (byID("step-up").open) byID("step-up").close();
   for (const id of ["signed-in", "signed-out", "unknown", "others-here"]) byID(id).hidden = true;
   addAccount(false);
-  for (const id of ["who", "accounts", "ponies", "devices", "status", "idle", "idle-left", "absolute", "absolute-left", "authenticated"]) {
+  for (const id of ["who", "actor", "accounts", "ponies", "devices", "status", "idle", "idle-left", "absolute", "absolute-left", "authenticated"]) {
     byID(id).replaceChildren();
   }
   for (const id of ["idle", "absolute", "authenticated"]) byID(id).removeAttribute("datetime");
@@ -376,8 +376,11 @@ const serverNow = () => Date.now() + state.skew;
 // ---- showing
 
 function showSession() {
-  const { subject, expires_at, idle_expires_at, authenticated_at } = state.session;
+  const { subject, actor, expires_at, idle_expires_at, authenticated_at } = state.session;
   byID("who").textContent = subject;
+  byID("acting").hidden = !actor;
+  byID("actor").textContent = actor ?? "";
+  byID("act").hidden = Boolean(actor);
   showTime("idle", idle_expires_at);
   showTime("absolute", expires_at);
   showTime("authenticated", authenticated_at);
@@ -548,19 +551,17 @@ async function endOthers() {
 
 // important sends a request that may need a recent password, asks for it, and
 // repeats the request. With the continuation that names it, it is done once,
-// however often it arrives. It reports whether it was done.
-async function important(method, path) {
+// however often it arrives. It returns the answer, or false if it was not done.
+async function important(method, path, body) {
   let continuation;
   try {
-    await call(method, path);
-    return true;
+    return await call(method, path, { body }) ?? true;
   } catch (err) {
     if (err.action !== "reauthenticate") throw err;
     continuation = err.continuation;
   }
   if (!await stepUp(continuation)) return false;
-  await call(method, path, { headers: { "Remuda-Continuation": continuation } });
-  return true;
+  return await call(method, path, { body, headers: { "Remuda-Continuation": continuation } }) ?? true;
 }
 
 // stepUp asks for the password in a dialog, for the request that a continuation
@@ -680,11 +681,30 @@ async function switchAccount({ n, csrf_token: csrf }) {
   hush();
   const headers = { "X-CSRF-Token": csrf, "Idempotency-Key": `"${randomKey()}"` };
   const answer = await send("POST", `${auth}/accounts/${n}/switch`, { headers });
+  await take(answer, `You are ${answer.session.subject} now.`);
+}
+
+// ---- acting for others
+
+async function actFor() {
+  const answer = await important("POST", `${auth}/impersonate`, { subject: byID("act-for").value });
+  if (answer) await take(answer, `You act for ${answer.session.subject}.`);
+}
+
+async function stopActing() {
+  const { csrf_token: csrf } = await call("GET", `${auth}/impersonate`);
+  const answer = await send("DELETE", `${auth}/impersonate`, { headers: { "X-CSRF-Token": csrf } });
+  await take(answer, `You are ${answer.session.subject} again.`);
+}
+
+// take goes on in the session of an answer.
+async function take(answer, text) {
+  hush();
   state.csrf = answer.csrf_token;
   refreshed();
   tell("signed-in");
   const loaded = enter(answer.session);
-  say(`You are ${answer.session.subject} now.`);
+  say(text);
   byID("who-title").focus();
   await loaded;
 }
@@ -735,6 +755,8 @@ onClick("logout", logout);
 onClick("others", endOthers);
 onClick("reload", loadDevices);
 onClick("retry", boot);
+onSubmit("act", actFor);
+onClick("stop-acting", stopActing);
 onClick("add-account", () => addAccount(true));
 onClick("cancel-add", () => addAccount(false));
 

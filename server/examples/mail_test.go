@@ -1,0 +1,102 @@
+package examples_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/remuda-go/remuda/server/examples/internal/browsertest"
+)
+
+// Somebody signs in as alice from a device that she has not used. She is told by mail,
+// says that it was not her, and sets another password; the thief is out, and so is she,
+// until she signs in with it.
+func TestMail(t *testing.T) {
+	t.Parallel()
+	const password, next = "a long password", "another long password"
+	url := demo(t, "--password", password)
+	browser := browsertest.Start(t)
+	login := func(b *browsertest.Tab, password string) {
+		t.Helper()
+		b.WaitFor(`!document.getElementById("signed-out").hidden`)
+		b.Fill("username", "alice")
+		b.Fill("password", password)
+		b.Click("#login button")
+	}
+	own := browser.Person(t, url)
+	login(own, password)
+	own.WaitText("Signed in as alice")
+	thief := thiefLogin(t, url, password)
+	if status := thief(); status != http.StatusOK {
+		t.Fatalf("the thief: %d", status)
+	}
+	own.Click(`a[href="/mail"]`)
+	own.Until("the mail is there", func() bool {
+		own.Open(url + "/mail")
+		return browsertest.Eval[bool](own, `document.querySelector("a.link") !== null`)
+	})
+	own.WaitText("A new sign-in to your account")
+	own.WaitText("Zanzibar")
+	own.Click("a.link")
+	own.WaitText("Was this you?")
+	if status := thief(); status != http.StatusOK {
+		t.Errorf("looking at the link has signed the thief out: %d", status)
+	}
+	own.Click("form button")
+	own.WaitText("Set a new password")
+	if status := thief(); status != http.StatusUnauthorized {
+		t.Errorf("the thief goes on: %d", status)
+	}
+	browsertest.Eval[bool](own, `(document.querySelector("input[name=password]").value = "`+next+`", true)`)
+	own.Click("form button")
+	own.WaitText("Your new password is set")
+	own.Open(url)
+	login(own, password)
+	own.WaitText("Wrong name or password")
+	login(own, next)
+	own.WaitText("Signed in as alice")
+}
+
+// thiefLogin signs in as alice from another kind of device, and returns what asks how it
+// goes on there.
+func thiefLogin(t *testing.T, url, password string) func() int {
+	t.Helper()
+	send := func(method, path, body, token string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("User-Agent", "Zanzibar/1.0")
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	res := send(http.MethodPost, "/auth/token/login", `{"username":"alice","password":"`+password+`"}`, "")
+	token := member(t, res, "access_token")
+	return func() int {
+		t.Helper()
+		res := send(http.MethodGet, "/ponies", "", token)
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+}
+
+// member returns a text of an answer in JSON.
+func member(t *testing.T, res *http.Response, name string) string {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	var answer map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := answer[name].(string)
+	return text
+}
