@@ -79,7 +79,7 @@ type account struct {
 	session remuda.Session
 }
 
-// accounts returns those whose sessions live.
+// accounts returns those whose sessions live. A visitor's is no account.
 func (h *Handler) accounts(r *http.Request) ([]account, error) {
 	var list []account
 	for n := range MaxAccounts {
@@ -95,11 +95,21 @@ func (h *Handler) accounts(r *http.Request) ([]account, error) {
 		if errors.Is(err, remuda.ErrUnavailable) {
 			return nil, err
 		}
-		if err == nil {
+		if err == nil && !s.Anonymous() {
 			list = append(list, account{n, s})
 		}
 	}
 	return list, nil
+}
+
+// room is the name of the first refresh cookie that no account has.
+func (n cookieNames) room(list []account) (string, error) {
+	for i := range MaxAccounts {
+		if !slices.ContainsFunc(list, func(a account) bool { return a.n == i }) {
+			return n.slot(i), nil
+		}
+	}
+	return "", &Problem{Code: CodeAccountsFull}
 }
 
 // accountJSON is an account on the wire.
@@ -139,6 +149,9 @@ func (h *Handler) listAccounts(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 	slot, token, err := h.accountToken(w, r)
 	if err != nil {
+		return err
+	}
+	if err := h.notActing(r); err != nil {
 		return err
 	}
 	key, err := retryKey(r)
@@ -206,46 +219,91 @@ func (h *Handler) beside(r *http.Request, who *Identity, profile string) (cookie
 	if p, _ := h.manager.Profile(profile); p.Renewal != remuda.Rotate || p.Rotation.ByAccess {
 		return n, remuda.SessionID{}, problem(CodeRequestInvalid, "Sessions of this profile have no refresh token, so that there is one in a browser.")
 	}
-	if len(n.sessionValues(r.Header)) > 0 && len(cookieValues(r.Header, n.refresh)) == 0 {
+	if err := h.notActing(r); err != nil {
+		return n, remuda.SessionID{}, err
+	}
+	present, err := h.present(r)
+	if err != nil {
+		return n, remuda.SessionID{}, err
+	}
+	var visitor remuda.SessionID // becomes the user
+	switch {
+	case present == nil:
+	case present.Anonymous():
+		visitor = present.ID
+	case len(cookieValues(r.Header, n.refresh)) == 0:
 		return n, remuda.SessionID{}, problem(CodeRequestInvalid, "The session that is here has no refresh token, and would be lost.")
 	}
 	list, err := h.accounts(r)
 	if err != nil {
 		return n, remuda.SessionID{}, err
 	}
-	taken := map[int]bool{}
 	for _, a := range list {
 		if a.session.Subject == who.Subject && a.session.Tenant == who.Tenant {
 			n.refresh = n.slot(a.n)
 			return n, a.session.ID, nil
 		}
-		taken[a.n] = true
 	}
-	for i := range MaxAccounts {
-		if !taken[i] {
-			n.refresh = n.slot(i)
-			return n, remuda.SessionID{}, nil
-		}
+	if visitor.IsZero() || n.refresh == "" {
+		n.refresh, err = n.room(list)
 	}
-	return n, remuda.SessionID{}, &Problem{Code: CodeAccountsFull}
+	return n, visitor, err
 }
 
 // replacing is beside for a session that takes the place of the one in use, if there
 // is one.
 func (h *Handler) replacing(r *http.Request) (cookieNames, remuda.SessionID, error) {
 	n := h.names(r)
-	if n.refresh == "" {
-		return n, remuda.SessionID{}, &Problem{Code: CodeAccountsFull}
+	if n.refresh == "" { // but what is there may be dead
+		list, err := h.accounts(r)
+		if err != nil {
+			return n, remuda.SessionID{}, err
+		}
+		if n.refresh, err = n.room(list); err != nil {
+			return n, remuda.SessionID{}, err
+		}
+	}
+	acting, err := h.acting(r)
+	if err != nil {
+		return n, remuda.SessionID{}, err
 	}
 	// Who acts for another leaves their own session too, and with it the other.
-	id, err := h.parkedID(r)
-	if err != nil {
-		id, err = h.cookieSession(r)
+	find := h.cookieSession
+	if acting {
+		find = h.parkedID
 	}
+	id, err := find(r)
 	if err != nil {
 		id = remuda.SessionID{}
 	}
 	return n, id, nil
+}
+
+// acting reports whether somebody acts for another in this browser, or did until that
+// session was over: their own is kept aside. It is not theirs to leave if another
+// account was put into use meanwhile, by an answer that came late.
+func (h *Handler) acting(r *http.Request) (bool, error) {
+	if _, err := h.parkedID(r); err != nil {
+		return false, nil //nolint:nilerr // no token of ours is no session
+	}
+	present, err := h.present(r)
+	return err == nil && (present == nil || present.Acting()), err
+}
+
+// notActing refuses to put another account into use while somebody acts for another:
+// what is kept of their own session would be nobody's.
+func (h *Handler) notActing(r *http.Request) error {
+	acting, err := h.acting(r)
+	if err != nil || !acting {
+		return err
+	}
+	switch _, err = h.parked(r); {
+	case err == nil:
+		return remuda.ErrActing
+	case errors.Is(err, remuda.ErrUnavailable):
+		return err
+	}
+	return nil // their own is over too
 }
 
 // maxCookies is how long all cookies of ours are together, names included: servers
@@ -351,6 +409,17 @@ func accountPath(r *http.Request, path string) string {
 		return "/accounts/{n}/switch"
 	}
 	return path
+}
+
+// switched is the error of a request whose token was refused with err: a page that
+// shows another account is not told of this one.
+func (h *Handler) switched(r *http.Request, values []string, err error) error {
+	if id, unknown := pick(h.cookies.session, values, h.identify); unknown == nil {
+		if other := checkSwitched(r, id); other != nil {
+			return other
+		}
+	}
+	return err
 }
 
 // checkSwitched refuses a request that names another session than the one in use: a

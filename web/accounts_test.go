@@ -258,6 +258,115 @@ func TestAccountsOfOtherKinds(t *testing.T) {
 	expect(t, a, 400, "request_invalid", "none")
 }
 
+// TestDeadAccountsTakeNoRoom: cookies of sessions that are over, or of keys that are
+// gone, keep nobody from signing in.
+func TestDeadAccountsTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	for name, login := range map[string]func(*browser) *answer{
+		"add": func(b *browser) *answer { return add(b, "alice") },
+		"without add": func(b *browser) *answer {
+			return b.do("POST", "/auth/web/login", `{"username":"alice","password":"of alice"}`)
+		},
+		"a visit": func(b *browser) *answer { return b.do("GET", "/basket", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := townSite(t).browser()
+			for _, c := range []string{"session", "refresh", "refresh-1", "refresh-2", "refresh-3", "refresh-4"} {
+				b.cookies["__Host-"+c] = "of a key that is gone"
+			}
+			if a := login(b); a.status != http.StatusOK {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if a := b.do("GET", "/basket", ""); !strings.HasPrefix(a.body, "hello ") {
+				t.Errorf("afterwards: %d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+// TestVisitorIsNoAccount: a visitor who adds an account becomes that user.
+func TestVisitorIsNoAccount(t *testing.T) {
+	t.Parallel()
+	s := townSite(t)
+	b := s.browser()
+	expect(t, add(b, "bob"), 200, "", "")
+	expect(t, b.do("POST", "/auth/web/logout", ""), 204, "", "")
+	b.csrf = ""
+	if a := b.do("GET", "/basket", ""); a.body != "hello " {
+		t.Fatalf("visit: %d %s", a.status, a.body)
+	}
+	expect(t, b.do("GET", "/auth/web/csrf", ""), 200, "", "")
+	expect(t, b.do("PATCH", "/auth/data", `{"basket":"hay"}`), 200, "", "")
+	if list := accounts(b); len(list) != 0 {
+		t.Errorf("accounts: %+v", list)
+	}
+	b.csrf = ""
+	expect(t, add(b, "alice"), 200, "", "")
+	if list := accounts(b); len(list) != 1 || len(b.cookies) != 2 {
+		t.Errorf("accounts: %+v, cookies: %v", list, b.cookies)
+	}
+	if a := b.do("GET", "/auth/data", ""); a.text("basket") != "hay" {
+		t.Errorf("data: %s", a.body)
+	}
+}
+
+// TestAccountsWhileActing: what is kept of whoever acts for another is given back, and
+// ended with nobody else's session.
+func TestAccountsWhileActing(t *testing.T) {
+	t.Parallel()
+	s, b := desk(t)
+	bob := b.session
+	signIn := `{"username":"alice","password":"sesame open","add":true}`
+	expect(t, b.do("POST", "/auth/web/login", signIn), 200, "", "")
+	b.csrf = ""
+	expect(t, switchTo(b, accounts(b)["bob"]), 200, "", "")
+	alice, p := accounts(b)["alice"], withoutCSRF(b)
+	late := s.do(request{"POST", "/auth/accounts/1/switch", append(p.headers(), "X-CSRF-Token: "+alice.csrf), ""})
+	expect(t, late, 200, "", "")
+
+	expect(t, b.do("POST", "/auth/impersonate", actFor), 200, "", "")
+	expect(t, b.do("POST", "/auth/web/login", signIn), 403, "impersonating", "none")
+	expect(t, switchTo(p, alice), 403, "impersonating", "none")
+
+	// What another tab switched before that arrives now: nobody acts any longer.
+	for _, c := range (&http.Response{Header: late.header}).Cookies() {
+		b.cookies[c.Name] = c.Value
+	}
+	expect(t, p.do("POST", "/auth/web/logout", "", "X-CSRF-Token: "+late.text("csrf_token")), 204, "", "")
+	if r := s.record(alice.session); r.EndReason != "logout" {
+		t.Errorf("alice's session: %q", r.EndReason)
+	}
+	if r := s.record(bob); r.EndReason != "" {
+		t.Errorf("bob's session: %q", r.EndReason)
+	}
+	expect(t, b.do("GET", "/auth/impersonate", ""), 200, "", "")
+	expect(t, b.do("DELETE", "/auth/impersonate", ""), 200, "", "")
+	if a := b.do("GET", "/hello", ""); a.body != "hello bob" {
+		t.Errorf("back: %s", a.body)
+	}
+}
+
+// TestPageOfAnotherIsNotSignedOut: that the session in use is over is told to no page
+// that shows another account.
+func TestPageOfAnotherIsNotSignedOut(t *testing.T) {
+	t.Parallel()
+	s := townSite(t)
+	b := s.browser()
+	expect(t, add(b, "alice"), 200, "", "")
+	alice := b.session
+	expect(t, add(b, "bob"), 200, "", "")
+	bob, err := remuda.ParseSessionID(b.session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.manager.End(t.Context(), remuda.EndRequest{Session: bob}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b.do("GET", "/hello", "", "Remuda-Session: "+alice), 409, "session_switched", "none")
+	expect(t, b.do("GET", "/hello", "", "Remuda-Session: "+bob.String()), 401, "session_ended", "login")
+}
+
 // TestAccountsKeepHeadersShort: too many long names are refused, and nothing is lost.
 func TestAccountsKeepHeadersShort(t *testing.T) {
 	t.Parallel()

@@ -130,10 +130,10 @@ func (h *Handler) authenticate(r *http.Request, rule Rule) (*remuda.Session, rem
 		}
 	}
 	s, err := pick(h.cookies.session, values, func(v string) (*remuda.Session, error) { return use(v, remuda.Cookie) })
-	if err == nil {
-		err = checkSwitched(r, s.ID)
-	}
 	if err != nil {
+		return nil, remuda.Cookie, h.switched(r, values, err)
+	}
+	if err := checkSwitched(r, s.ID); err != nil {
 		return nil, remuda.Cookie, err
 	}
 	if !safe(r.Method) {

@@ -53,9 +53,16 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 	case scopeOthers, scopeAll:
 		return h.logoutWide(w, r, sc)
 	}
-	// Who acts for another signs out of both.
+	acting, err := h.acting(r)
+	if err != nil {
+		return err
+	}
+	finds := []func(*http.Request) (remuda.SessionID, error){h.cookieSession}
+	if acting { // who acts for another signs out of both
+		finds = append(finds, h.parkedID)
+	}
 	var list []remuda.SessionID
-	for _, find := range []func(*http.Request) (remuda.SessionID, error){h.cookieSession, h.parkedID} {
+	for _, find := range finds {
 		if id, err := find(r); err == nil {
 			list = append(list, id)
 		}
@@ -71,7 +78,9 @@ func (h *Handler) webLogout(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	// Without a token of ours there is no session to end and nothing to guard.
-	h.cookies.clearParked(w, r)
+	if _, err := h.parkedID(r); acting || err != nil {
+		h.cookies.clearParked(w, r)
+	}
 	h.clear(w, r, h.names(r).refresh)
 	return noContent(w)
 }
