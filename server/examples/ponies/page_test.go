@@ -360,6 +360,12 @@ func testAccounts(t *testing.T, browser *browsertest.Browser) {
 	two.WaitText("You are alice now.")
 	two.WaitText("Misty")
 	one.WaitText("Signed in as alice")
+	// The browser opens the stream of bob's page again, and hears nothing of alice's.
+	s.cut()
+	if len(s.answered("GET", "/ponies/events")) != len(s.answered("GET", "/ponies/events?session=")) {
+		t.Error("a page does not say whose stream it opens")
+	}
+	untold.WaitText("Signed in as alice")
 	one.Click("#logout")
 	one.WaitText("You are signed out.")
 	one.WaitText("Switch to bob")

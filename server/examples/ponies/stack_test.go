@@ -168,7 +168,7 @@ func (s *stack) watch(next http.Handler) http.Handler {
 func (s *stack) note(r *http.Request, status int) (lose bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = append(s.seen, seen{r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), status})
+	s.seen = append(s.seen, seen{r.Method, r.URL.RequestURI(), r.Header.Get("Idempotency-Key"), status})
 	if r.URL.Path == refreshPath && s.lose > 0 {
 		s.lose--
 		return true

@@ -57,6 +57,12 @@ func (st *streams) open(w http.ResponseWriter, r *http.Request) *stream {
 		st.web.WriteProblem(w, r, errNoSession)
 		return nil
 	}
+	// What a page opens as a stream has no headers of its own to say whose it is, and
+	// is opened again by the browser, whoever is in use by then.
+	if q := r.URL.Query(); q.Has("session") && q.Get("session") != s.ID.String() {
+		st.web.WriteProblem(w, r, &web.Problem{Code: web.CodeSwitched})
+		return nil
+	}
 	bound, unbind, err := st.sessions.Bind(r.Context(), s)
 	if err != nil {
 		st.web.WriteProblem(w, r, err)

@@ -305,6 +305,11 @@ func TestSocketOrigin(t *testing.T) {
 	if a := both.do("HEAD", "/ponies/events", ""); a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" {
 		t.Errorf("HEAD: %d %v", a.status, a.header)
 	}
+	// A stream says in its path whose it is.
+	expect(t, both.do("GET", "/ponies/live?session=another", ""), 409, "session_switched")
+	if a := both.do("HEAD", "/ponies/events?session=another", ""); a.status != http.StatusConflict {
+		t.Errorf("another's stream: %d", a.status)
+	}
 }
 
 // Whoever talks on a WebSocket that only tells is shown out.

@@ -233,7 +233,7 @@ let streamAfter = 0; // not before then, after a refusal
 function listen() {
   if (!state.session || document.hidden || !("EventSource" in window)) return hush();
   if (stream || Date.now() < streamAfter) return;
-  const source = stream = new EventSource("/ponies/events");
+  const source = stream = new EventSource(`/ponies/events?session=${state.session.id}`);
   let again = false;
   source.addEventListener("open", () => {
     byID("live").hidden = false;
