@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -19,9 +20,14 @@ import (
 
 var saysOpen = regexp.MustCompile(`^Now open (http://\S+) in a browser`)
 
+// oneDemo keeps two browsers with a demo each from slowing each other down.
+var oneDemo sync.Mutex
+
 // demo builds the program, runs its demo, and returns where that is.
 func demo(t *testing.T, flags ...string) string {
 	t.Helper()
+	oneDemo.Lock()
+	t.Cleanup(oneDemo.Unlock) // when it has ended
 	binary := filepath.Join(t.TempDir(), "remuda")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/remuda").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
