@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda/event"
+	"github.com/remuda-go/remuda/revocation"
 	"github.com/remuda-go/remuda/store"
 )
 
@@ -61,11 +62,12 @@ type Notice struct {
 	Subject string // not empty
 	Tenant  string
 	Session SessionID  // in which it happened; zero if in none
+	Profile string     // of that session; empty where it has a record
 	Kind    event.Kind // what happened
 	At      time.Time
 	Device  string // for people; may be empty
 	// Extra is the application's own, at most 1 KiB: what it needs to take something
-	// back, such as the address before a change. It is kept sealed.
+	// back, such as the address that the notice went to. It is kept sealed.
 	Extra string
 	// Disowned says that somebody has said already that it was not them.
 	Disowned bool
@@ -196,6 +198,9 @@ func (m *Manager) DisownNotice(ctx context.Context, token string, client Client,
 		return err
 	}
 	now := m.clock.now()
+	if n.Kind == event.EmailAsked {
+		return ErrTokenInvalid // it is for ConfirmNotice
+	}
 	if !n.Done.IsZero() || now.Before(n.Busy) {
 		return ErrNoticeDone
 	}
@@ -266,8 +271,66 @@ func (m *Manager) SpendNotice(ctx context.Context, token string, do func(context
 	if err != nil {
 		return err
 	}
+	if n.Done.IsZero() {
+		return ErrTokenInvalid
+	}
+	return m.spendNotice(ctx, n, do)
+}
+
+// ConfirmNotice lets whoever has the link of a notice of kind [event.EmailAsked] do
+// once what was asked for: be written to there. It has to have been asked for in a
+// session that lives still, so that what a thief has asked for goes with the thief. If
+// do fails the token can still be used.
+//
+// It returns [ErrTokenInvalid], also where it was confirmed before or is being, the error
+// of do, or [ErrUnavailable], after which the token may be spent.
+func (m *Manager) ConfirmNotice(ctx context.Context, token string, do func(context.Context, Notice) error) error {
+	n, err := m.findNotice(ctx, token)
+	if err != nil {
+		return err
+	}
+	if n.Kind != event.EmailAsked {
+		return ErrTokenInvalid
+	}
+	if err := m.askerLives(ctx, n); err != nil {
+		return err
+	}
+	return m.spendNotice(ctx, n, do)
+}
+
+// askerLives returns [ErrTokenInvalid] if the session of a notice has ended, or all of
+// its user's since then.
+func (m *Manager) askerLives(ctx context.Context, n *keptNotice) error {
+	var err error
+	if p := m.profiles[n.Profile]; p != nil && p.Recordless {
+		err = m.notEndedSince(ctx, n)
+	} else {
+		_, err = m.Session(ctx, n.Session)
+	}
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return refuse(ErrTokenInvalid, ReasonEnded)
+}
+
+// notEndedSince asks the store and this node's view of the log about the session of a
+// notice, of which there is no record.
+func (m *Manager) notEndedSince(ctx context.Context, n *keptNotice) error {
 	now := m.clock.now()
-	if n.Done.IsZero() || now.Before(n.Busy) {
+	if now.Sub(n.At) >= m.longest { // no entry is kept for longer, and no token lives longer
+		return ErrSessionExpired
+	}
+	t := revocation.Token{Session: n.Session, Subject: n.Subject, Tenant: n.Tenant, Profile: n.Profile, Started: n.At.UnixMilli()}
+	if m.revoked != nil && m.revoked.horizon.Revoked(&t) {
+		return ErrSessionEnded
+	}
+	return m.cutOff(ctx, &t, now)
+}
+
+// spendNotice does what a notice is for, once.
+func (m *Manager) spendNotice(ctx context.Context, n *keptNotice, do func(context.Context, Notice) error) error {
+	now := m.clock.now()
+	if now.Before(n.Busy) {
 		return ErrTokenInvalid
 	}
 	n.Busy = now.Add(noticeLease)
@@ -278,7 +341,7 @@ func (m *Manager) SpendNotice(ctx context.Context, token string, do func(context
 		n.Busy = time.Time{}
 		return errors.Join(err, m.swapNotice(context.WithoutCancel(ctx), n))
 	}
-	err = m.items.DeleteItem(ctx, noticeKind, store.ID(n.id).String(), n.version, m.clock.now())
+	err := m.items.DeleteItem(ctx, noticeKind, store.ID(n.id).String(), n.version, m.clock.now())
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return unavailable(err)
 	}

@@ -102,6 +102,7 @@ const (
 	EndReuse           EndReason = "reuse"
 	EndRolledBack      EndReason = "rolled_back"
 	EndPasswordChanged EndReason = "password_changed"
+	EndEmailChanged    EndReason = "email_changed"
 	EndAdmin           EndReason = "admin"
 	EndDisabled        EndReason = "disabled"
 	EndRevoked         EndReason = "revoked" // an entry of the revocation log, or the end of the parent, that was found later

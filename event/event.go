@@ -28,6 +28,8 @@ const (
 	StoreRolledBack     Kind = "store.rolled_back"    // the store has lost acknowledged writes
 	LoginFailed         Kind = "login.failed"         // wrong name or password
 	PasswordChanged     Kind = "password.changed"     // a user has set another password, in Session
+	EmailAsked          Kind = "email.asked"          // a user wants to be written to elsewhere, in Session; nobody there has confirmed it
+	EmailChanged        Kind = "email.changed"        // somebody there has confirmed it
 	LoginThrottled      Kind = "login.throttled"      // too many attempts
 	HandOffMinted       Kind = "handoff.minted"       // a session may be handed to Target
 	HandOffRedeemed     Kind = "handoff.redeemed"     // it was: Session is the one there, Parent the one it came from

@@ -20,12 +20,14 @@ import (
 // was not them. Implementations are safe for concurrent use and never log the password.
 type Disowner interface {
 	// Disown makes the password of the notice's subject good for nothing, and takes back
-	// what it can of what the notice is about. It may be called again.
+	// what it can of what the notice is about. It may be called again. It returns
+	// [remuda.ErrTokenInvalid] for a notice that went where nobody speaks for the user any
+	// longer, such as an address that was taken back.
 	Disown(ctx context.Context, n remuda.Notice) error
 	// ResetPassword sets a new password for somebody whose password is good for nothing.
 	// It returns a [*PasswordError] for one that it does not take, or another error if it
 	// could not be stored.
-	ResetPassword(ctx context.Context, subject, tenant, password string) error
+	ResetPassword(ctx context.Context, n remuda.Notice, password string) error
 }
 
 //go:embed notice handoff/page.css
@@ -50,11 +52,13 @@ func mustRead(name string) string {
 type noticeState string
 
 const (
-	noticeAsk      noticeState = "ask"
-	noticePassword noticeState = "password"
-	noticeDone     noticeState = "done"
-	noticeLater    noticeState = "later"
-	noticeBad      noticeState = "bad"
+	noticeAsk       noticeState = "ask"
+	noticePassword  noticeState = "password"
+	noticeDone      noticeState = "done"
+	noticeConfirm   noticeState = "confirm"
+	noticeConfirmed noticeState = "confirmed"
+	noticeLater     noticeState = "later"
+	noticeBad       noticeState = "bad"
 )
 
 // whatHappened says it to the user.
@@ -62,6 +66,7 @@ var whatHappened = map[event.Kind]string{
 	event.SessionStarted:      "Somebody signed in to your account",
 	event.RefreshReused:       "Two parties held the same session of your account, so that we ended it",
 	event.PasswordChanged:     "The password of your account was changed",
+	event.EmailChanged:        "The e-mail address of your account was changed",
 	event.SessionImpersonated: "Our support looked at your account",
 }
 
@@ -72,10 +77,14 @@ func (h *Handler) askNotice(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.answerNotice(w, r, noticeFailed(err), n, err)
 	}
-	if n.Disowned {
+	switch {
+	case n.Kind == event.EmailAsked:
+		return h.answerNotice(w, r, noticeConfirm, n, nil)
+	case n.Disowned:
 		return h.answerNotice(w, r, noticePassword, n, nil)
+	default:
+		return h.answerNotice(w, r, noticeAsk, n, nil)
 	}
-	return h.answerNotice(w, r, noticeAsk, n, nil)
 }
 
 // actOnNotice does what the form of the page says. Whose session the browser has does
@@ -94,6 +103,10 @@ func (h *Handler) actOnNotice(w http.ResponseWriter, r *http.Request) error {
 		return h.answerNotice(w, r, noticeFailed(err), n, err)
 	}
 	switch {
+	case form.Get("answer") == "confirm" && h.emails != nil:
+		if err = h.confirmEmail(r, token); err == nil {
+			return h.answerNotice(w, r, noticeConfirmed, n, nil)
+		}
 	case form.Get("answer") == "not-me":
 		err = h.manager.DisownNotice(r.Context(), token, h.client(r), h.disowner.Disown)
 		if errors.Is(err, remuda.ErrNoticeDone) {
@@ -104,7 +117,7 @@ func (h *Handler) actOnNotice(w http.ResponseWriter, r *http.Request) error {
 		}
 	case form.Get("password") != "":
 		err = h.manager.SpendNotice(r.Context(), token, func(ctx context.Context, n remuda.Notice) error {
-			if err := h.disowner.ResetPassword(ctx, n.Subject, n.Tenant, form.Get("password")); err != nil {
+			if err := h.disowner.ResetPassword(ctx, n, form.Get("password")); err != nil {
 				return err
 			}
 			// Whoever knew the old one may have more sessions than the one in question.
@@ -138,6 +151,7 @@ func (h *Handler) answerNotice(w http.ResponseWriter, r *http.Request, state not
 	show := struct {
 		State                            noticeState
 		Title, What, Device, At, Problem string
+		Account, Address                 string
 		Style                            template.CSS
 	}{State: state, Title: "Was this you?", Style: template.CSS(noticeStyle)} //nolint:gosec // our own
 	status := http.StatusOK
@@ -155,8 +169,10 @@ func (h *Handler) answerNotice(w http.ResponseWriter, r *http.Request, state not
 		if refused, ok := errors.AsType[*PasswordError](because); ok {
 			show.Problem, status = refused.Reason, table[CodeRequestInvalid].status
 		}
-	case noticeDone:
+	case noticeDone, noticeConfirmed:
 		show.Title = "Done"
+	case noticeConfirm:
+		show.Title, show.Account, show.Address = "Is this your address?", n.Subject, n.Extra
 	case noticeLater:
 		show.Title, status = "Not now", table[CodeUnavailable].status
 	case noticeBad:

@@ -39,10 +39,10 @@ func (m *mailbox) Disown(_ context.Context, n remuda.Notice) error {
 }
 
 // ResetPassword implements [web.Disowner].
-func (m *mailbox) ResetPassword(ctx context.Context, subject, tenant, password string) error {
+func (m *mailbox) ResetPassword(ctx context.Context, n remuda.Notice, password string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.ChangePassword(ctx, subject, tenant, password)
+	return m.ChangePassword(ctx, n.Subject, n.Tenant, password)
 }
 
 // noticed is a site, the browser in which somebody signed in as alice, and the path of

@@ -60,7 +60,7 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return &Problem{Code: CodeRequestInvalid, Detail: refused.Reason}
 	}
 	if err != nil {
-		return &remuda.RefusalError{Err: errors.Join(remuda.ErrUnavailable, err), Reason: ReasonAuthenticator}
+		return notStored(err)
 	}
 	h.emit(event.Event{
 		Kind: event.PasswordChanged, Subject: s.Subject, Tenant: s.Tenant, Session: s.ID.String(), Profile: s.Profile,
@@ -70,6 +70,14 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.answerGrant(w, h.names(r), &g, transport)
+}
+
+// notStored keeps what could not be stored apart from what was refused.
+func notStored(err error) error {
+	if _, throttled := errors.AsType[*ThrottledError](err); throttled {
+		return err
+	}
+	return &remuda.RefusalError{Err: errors.Join(remuda.ErrUnavailable, err), Reason: ReasonAuthenticator}
 }
 
 // credentialsChanged ends the others and keeps this session, but for one without a

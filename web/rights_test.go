@@ -12,7 +12,7 @@ import (
 	"github.com/remuda-go/remuda/web"
 )
 
-// town is an Authenticator, a PasswordChanger and an Impersonators: everybody's
+// town is all that a handler asks of an application: everybody's
 // password is "of " and what they type, which is a subject, or subject@tenant.
 type town struct{}
 
@@ -28,6 +28,13 @@ func (town) Authenticate(_ context.Context, c web.Credentials) (web.Identity, er
 }
 
 func (town) ChangePassword(context.Context, string, string, string) error { return nil }
+
+func (town) ConfirmEmail(context.Context, string, string, string, remuda.NoticeToken) error {
+	return nil
+}
+func (town) ChangeEmail(context.Context, string, string, string) error  { return nil }
+func (town) Disown(context.Context, remuda.Notice) error                { return nil }
+func (town) ResetPassword(context.Context, remuda.Notice, string) error { return nil }
 
 func (town) MayImpersonate(_ context.Context, actor *remuda.Session, subject, tenant string) (web.Identity, error) {
 	if actor.Subject != "support" || actor.Tenant != tenant || subject != "alice" {
@@ -138,6 +145,10 @@ var deeds = map[string]func(p *person, id string) (a *answer, done func(s *site)
 		gen := p.s.gen(id)
 		return p.try("POST", "/auth/step-up", `{"password":"`+p.password+`"}`), func(s *site) bool { return s.gen(id) > gen }
 	},
+	"asks for another e-mail address": func(p *person, id string) (*answer, func(*site) bool) {
+		gen := p.s.gen(id)
+		return p.try("POST", "/auth/email", `{"password":"`+p.password+`","email":"new@example.com"}`), func(s *site) bool { return s.gen(id) > gen }
+	},
 	"acts for its user": func(p *person, _ string) (*answer, func(*site) bool) {
 		a := p.try("POST", "/auth/impersonate", actFor)
 		return a, func(*site) bool { return a.text("session", "subject") == "alice" && a.text("session", "actor") != "" }
@@ -199,7 +210,7 @@ func TestRights(t *testing.T) {
 func playRight(t *testing.T, who, deed, want string) {
 	t.Helper()
 	s := newSite(t, func(_ *remuda.Config, w *web.Config) {
-		w.Authenticator, w.Passwords, w.Impersonators = town{}, town{}, town{}
+		w.Authenticator, w.Passwords, w.Impersonators, w.Disowner, w.Emails = town{}, town{}, town{}, town{}, town{}
 	})
 	mine := s.person("alice")
 	id := mine.session

@@ -33,6 +33,9 @@ type Config struct {
 	// [remuda.Manager.MintNotice]; the link is the prefix and "/notice/" and the token).
 	// Nil means that there are no such links.
 	Disowner Disowner
+	// Emails keeps where users are written to; it needs a Disowner, who puts back what a
+	// thief has changed. Nil means that nobody can change it here.
+	Emails EmailChanger
 	// Impersonators decides who may act for whom. Nil means that nobody does.
 	Impersonators Impersonators
 	// Origins are the origins whose pages may use cookies here, exactly as a
@@ -79,6 +82,7 @@ type Handler struct {
 	passwords     PasswordChanger // nil: there is no such route
 	impersonators Impersonators   // likewise
 	disowner      Disowner        // likewise
+	emails        EmailChanger    // likewise
 	prefix        string
 	origins       map[string]bool
 	cookies       cookieNames
@@ -108,6 +112,7 @@ func New(cfg Config) (*Handler, error) {
 	require(cfg.Manager != nil, "web: Manager is required")
 	require(cfg.Keys != nil, "web: Keys is required")
 	require(cfg.Authenticator != nil, "web: Authenticator is required")
+	require(cfg.Emails == nil || cfg.Disowner != nil, "web: Emails needs a Disowner")
 	if cfg.Prefix == "" {
 		cfg.Prefix = "/auth"
 	}
@@ -117,7 +122,7 @@ func New(cfg Config) (*Handler, error) {
 		problems = append(problems, err)
 	}
 	h := &Handler{
-		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, disowner: cfg.Disowner, prefix: cfg.Prefix,
+		manager: cfg.Manager, keys: cfg.Keys, auth: cfg.Authenticator, passwords: cfg.Passwords, impersonators: cfg.Impersonators, disowner: cfg.Disowner, emails: cfg.Emails, prefix: cfg.Prefix,
 		origins: origins, cookies: namesFor(secure), proxies: cfg.TrustedProxies,
 		levels: slices.Clone(cfg.Levels), whereIs: cfg.Place, events: cfg.Events, refused: cfg.Refused, log: cfg.Log,
 		profiles: map[remuda.Transport][]string{
@@ -196,6 +201,9 @@ func (h *Handler) endpoints() map[string]route {
 	}
 	if h.disowner != nil {
 		routes["/notice/{token}"] = route{http.MethodGet: h.askNotice, http.MethodPost: h.actOnNotice}
+	}
+	if h.emails != nil {
+		routes["/email"] = route{http.MethodPost: h.changeEmail}
 	}
 	if h.impersonators != nil {
 		routes["/impersonate"] = route{

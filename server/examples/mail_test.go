@@ -18,15 +18,8 @@ func TestMail(t *testing.T) {
 	const password, next = "a long password", "another long password"
 	url := demo(t, "--password", password)
 	browser := browsertest.Start(t)
-	login := func(b *browsertest.Tab, password string) {
-		t.Helper()
-		b.WaitFor(`!document.getElementById("signed-out").hidden`)
-		b.Fill("username", "alice")
-		b.Fill("password", password)
-		b.Click("#login button")
-	}
 	own := browser.Person(t, url)
-	login(own, password)
+	login(own, "alice", password)
 	own.WaitText("Signed in as alice")
 	thief := thiefLogin(t, url, password)
 	if status := thief(); status != http.StatusOK {
@@ -52,10 +45,81 @@ func TestMail(t *testing.T) {
 	own.Click("form button")
 	own.WaitText("Your new password is set")
 	own.Open(url)
-	login(own, password)
+	login(own, "alice", password)
 	own.WaitText("Wrong name or password")
-	login(own, next)
+	login(own, "alice", next)
 	own.WaitText("Signed in as alice")
+}
+
+// Alice changes her e-mail address and her password in the page; somebody else does the
+// same with the address, and she takes it back from where she was written to before.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	const password, next = "a long password", "another long password"
+	url := demo(t, "--password", password)
+	browser := browsertest.Start(t)
+	own := browser.Person(t, url)
+	login(own, "alice", password)
+	own.WaitText("Signed in as alice")
+
+	own.Fill("old-password", password)
+	own.Fill("new-password", next)
+	own.Click("#change-password button")
+	own.WaitText("The password is changed")
+	own.Fill("email", "thief@example.com")
+	own.Fill("email-password", "a wrong one")
+	own.Click("#change-email button")
+	own.WaitText("Wrong name or password")
+	own.Fill("email-password", next)
+	own.Click("#change-email button")
+	own.WaitText("We have written to the new address")
+
+	readMail(t, own, url, "Is this your address?")
+	own.WaitText("to go to thief@example.com from now on")
+	own.Click("form button")
+	own.WaitText("We write to you here from now on")
+	// The session in which it was asked for goes on.
+	own.Open(url)
+	own.WaitText("Signed in as alice")
+
+	own.Until("both are told", func() bool {
+		return strings.Count(mailPage(t, url), "Your e-mail address was changed") == 2
+	})
+	readMail(t, own, url, "Your e-mail address was changed", "alice@demo.example")
+	own.WaitText("Was this you?")
+	own.Click("form button")
+	own.WaitText("Set a new password")
+	own.Open(url)
+	login(own, "alice", next)
+	own.WaitText("Wrong name or password")
+}
+
+// login fills in the form of the page.
+func login(b *browsertest.Tab, name, password string) {
+	b.WaitFor(`!document.getElementById("signed-out").hidden`)
+	b.Fill("username", name)
+	b.Fill("password", password)
+	b.Click("#login button")
+}
+
+// readMail opens the link of the newest mail that says all of that.
+func readMail(t *testing.T, b *browsertest.Tab, url string, says ...string) {
+	t.Helper()
+	find := `[...document.querySelectorAll("section")].find((a) => ` + jsonList(t, says) + `.every((s) => a.textContent.includes(s)))`
+	b.Until("the mail is there", func() bool {
+		b.Open(url + "/mail")
+		return browsertest.Eval[bool](b, `Boolean(`+find+`)`)
+	})
+	b.Open(browsertest.Eval[string](b, find+`.querySelector("a.link").href`))
+}
+
+func jsonList(t *testing.T, list []string) string {
+	t.Helper()
+	text, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // thiefLogin signs in as alice from another kind of device, and returns what asks how it

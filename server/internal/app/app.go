@@ -152,7 +152,7 @@ func (a *App) openWeb() error {
 		return fmt.Errorf("places: %w", err)
 	}
 	a.web, err = web.New(web.Config{
-		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users, Disowner: a.disowner(), Impersonators: a.impersonators(),
+		Manager: a.manager, Keys: a.ring, Authenticator: throttled, Passwords: a.users, Disowner: a.disowner(), Emails: a.emails(), Impersonators: a.impersonators(),
 		Origins: a.cfg.Origins, WebProfiles: a.cfg.WebProfiles, TokenProfiles: a.cfg.TokenProfiles, HandOff: a.cfg.HandOff,
 		TrustedProxies: a.cfg.TrustedProxies, Place: place, Events: a.events.queue, Refused: a.refused, Log: a.log,
 	})

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/remuda-go/remuda"
 	"github.com/remuda-go/remuda/server/internal/notice"
 	"github.com/remuda-go/remuda/web"
 )
@@ -34,6 +36,32 @@ func (a *App) disowner() web.Disowner {
 		return nil
 	}
 	return a.users
+}
+
+// emails lets users change their addresses, where they are written to.
+func (a *App) emails() web.EmailChanger {
+	if !a.cfg.Notices.On() {
+		return nil
+	}
+	return &emailChanger{a}
+}
+
+// emailChanger writes to new addresses by whatever notifier there is: it is made after
+// the handler that has this.
+type emailChanger struct{ *App }
+
+// ConfirmEmail implements [web.EmailChanger].
+func (e *emailChanger) ConfirmEmail(ctx context.Context, subject, _, email string, token remuda.NoticeToken) error {
+	n := e.events.notices.Load()
+	if n == nil {
+		return errors.New("the server starts or stops")
+	}
+	return n.ConfirmEmail(ctx, subject, email, token)
+}
+
+// ChangeEmail implements [web.EmailChanger].
+func (e *emailChanger) ChangeEmail(ctx context.Context, subject, _, email string) error {
+	return e.users.ChangeEmail(ctx, subject, email)
 }
 
 // unsent counts the notices that nobody got.

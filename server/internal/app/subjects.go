@@ -29,13 +29,25 @@ func EraseRefusalsOf(ctx context.Context, cfg *config.Config, subject string) (i
 	return n, err
 }
 
+// PersonalUser is everything that the directory has of a user, but for the hash.
+type PersonalUser struct {
+	directory.User
+
+	Addresses, Devices []string
+}
+
 // User returns what the directory has of a user; nil if there is none.
-func User(ctx context.Context, cfg *config.Config, name string) (u *directory.User, err error) {
+func User(ctx context.Context, cfg *config.Config, name string) (u *PersonalUser, err error) {
 	err = withUsers(ctx, cfg, func(d *directory.Directory) error {
 		found, err := d.User(ctx, name)
-		if err == nil {
-			u = &found
+		if err != nil {
+			return err
 		}
+		u = &PersonalUser{User: found}
+		if u.Addresses, err = d.Addresses(ctx, name); err != nil {
+			return err
+		}
+		u.Devices, err = d.Devices(ctx, name)
 		return err
 	})
 	return u, err

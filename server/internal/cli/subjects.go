@@ -37,6 +37,9 @@ type exportedUser struct {
 	userJSON
 
 	Password string `json:"password"` // how it is kept
+	// Addresses are where the user is written to, those too that were changed lately.
+	Addresses []string `json:"addresses"`
+	Devices   []string `json:"devices"` // signed in from, for notices
 }
 
 type exportedSession struct {
@@ -96,7 +99,10 @@ func (x *exportJSON) collect(cmd *cobra.Command, cfg *config.Config) error {
 			return err
 		}
 		if u != nil {
-			x.User = &exportedUser{userJSON{u.Username, u.Email, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)}, "as an Argon2id hash, which is not given"}
+			x.User = &exportedUser{
+				userJSON{u.Username, u.Email, timestamp(u.CreatedAt), timestamp(u.PasswordChangedAt)},
+				"as an Argon2id hash, which is not given", u.Addresses, u.Devices,
+			}
 		}
 	}
 	err := withSessions(cmd, cfg, func(s *app.Sessions) error {

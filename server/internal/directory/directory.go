@@ -167,6 +167,9 @@ func (d *Directory) User(ctx context.Context, username string) (User, error) {
 func (d *Directory) Remove(ctx context.Context, username string) error {
 	name, _ := foldName(username)
 	_, err := d.db.ExecContext(ctx, "DELETE FROM devices WHERE username = ?", name)
+	if err == nil {
+		_, err = d.db.ExecContext(ctx, "DELETE FROM addresses WHERE username = ?", name)
+	}
 	var n int64
 	if err == nil {
 		n, err = affected(d.db.ExecContext(ctx, "DELETE FROM users WHERE username = ?", name))

@@ -31,7 +31,7 @@ func TestFile(t *testing.T) {
 		}
 	}
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "application_id": "1380795477", "user_version": "2",
+		"journal_mode": "wal", "synchronous": "2", "application_id": "1380795477", "user_version": "3",
 	} {
 		if got, err := d.Ask(t.Context(), "PRAGMA "+pragma); err != nil || got != want {
 			t.Errorf("%s is %s (%v), want %s", pragma, got, err, want)

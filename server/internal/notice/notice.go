@@ -44,19 +44,22 @@ type Config struct {
 	Log                *slog.Logger
 }
 
-// queued is how many events may wait; patience for how long one mail is tried.
+// queued is how many events and mails may wait; senders how many mails are tried at once,
+// so that one that has to be tried again holds up no other; patience for how long one is.
 const (
 	queued     = 1024
+	senders    = 8
 	patience   = 15 * time.Minute
 	tryTimeout = 30 * time.Second
 )
 
-// Notifier is an [event.Sink]. It is safe for concurrent use. What is queued when the
-// process dies is not sent.
+// Notifier is an [event.Sink]. It is safe for concurrent use. What is queued when the process dies is not sent.
 type Notifier struct {
 	cfg    Config
 	queue  *event.Queue
+	mails  chan outgoing
 	failed atomic.Uint64
+	files  atomic.Uint64 // written
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -69,15 +72,18 @@ func New(ctx context.Context, cfg Config) (*Notifier, error) {
 		}
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	n := &Notifier{cfg: cfg, queue: event.NewQueue(queued), stop: stop}
+	n := &Notifier{cfg: cfg, queue: event.NewQueue(queued), mails: make(chan outgoing, queued), stop: stop}
 	n.done.Go(func() { n.run(ctx) })
+	for range senders {
+		n.done.Go(func() { n.sendAll(ctx) })
+	}
 	return n, nil
 }
 
 // Emit implements [event.Sink].
 func (n *Notifier) Emit(e event.Event) {
 	switch e.Kind {
-	case event.SessionStarted, event.RefreshReused, event.PasswordChanged, event.SessionImpersonated:
+	case event.SessionStarted, event.RefreshReused, event.PasswordChanged, event.EmailChanged, event.SessionImpersonated:
 		n.queue.Emit(e)
 	default:
 	}
@@ -124,29 +130,78 @@ func (n *Notifier) notify(ctx context.Context, e *event.Event) error {
 			return err
 		}
 	}
-	if user.Email == "" {
-		return nil
+	addresses, err := n.cfg.Users.Addresses(ctx, user.Username)
+	for _, address := range addresses {
+		msg, failed := n.compose(ctx, e, user.Username, address)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		select {
+		case n.mails <- outgoing{msg, e.Kind}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	msg, err := n.compose(ctx, e, &user)
+	return err
+}
+
+// outgoing is a mail that waits, and why it was written.
+type outgoing struct {
+	msg  *mail.Msg
+	kind event.Kind
+}
+
+// sendAll sends what waits, one after the other.
+func (n *Notifier) sendAll(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-n.mails:
+			if err := n.deliver(ctx, o.msg); err != nil {
+				n.failed.Add(1)
+				n.cfg.Log.ErrorContext(ctx, "mail not sent", "kind", string(o.kind), "error", err)
+			}
+		}
+	}
+}
+
+// ConfirmEmail writes to a new address of a user, as [web.EmailChanger] says. It does not
+// wait for the mail server.
+func (n *Notifier) ConfirmEmail(ctx context.Context, subject, email string, token remuda.NoticeToken) error {
+	if err := n.cfg.Users.NoteAsk(ctx, subject); err != nil {
+		return err
+	}
+	msg, err := n.message(email, "Is this your address?", "confirm", &letter{Name: subject, Link: n.cfg.Link + token.Reveal()})
 	if err != nil {
 		return err
 	}
-	return n.deliver(ctx, msg)
+	select {
+	case n.mails <- outgoing{msg, event.EmailAsked}:
+		return nil
+	default:
+		return errors.New("too much mail waits")
+	}
 }
 
-//go:embed mail.txt mail.html
+//go:embed *.txt *.html
 var files embed.FS
 
 var (
-	textMail = texttemplate.Must(texttemplate.ParseFS(files, "mail.txt"))
-	htmlMail = htmltemplate.Must(htmltemplate.ParseFS(files, "mail.html"))
+	textMail = texttemplate.Must(texttemplate.ParseFS(files, "*.txt"))
+	htmlMail = htmltemplate.Must(htmltemplate.ParseFS(files, "*.html"))
 )
+
+// letter is what the templates say.
+type letter struct{ Name, Happened, Device, At, Link string }
 
 // subjects are the subject lines.
 var subjects = map[event.Kind]string{
 	event.SessionStarted:      "A new sign-in to your account",
 	event.RefreshReused:       "We ended a session of your account",
 	event.PasswordChanged:     "Your password was changed",
+	event.EmailChanged:        "Your e-mail address was changed",
 	event.SessionImpersonated: "Our support looked at your account",
 }
 
@@ -155,10 +210,12 @@ var happened = map[event.Kind]string{
 	event.SessionStarted:      "Somebody signed in to your account on a device that we do not know.",
 	event.RefreshReused:       "Two parties held the same session of your account. One of them may have copied it, so we ended it.",
 	event.PasswordChanged:     "The password of your account was changed.",
+	event.EmailChanged:        "The e-mail address of your account was changed. We write to the one before it too for three days, so that you can put it back.",
 	event.SessionImpersonated: "Somebody of our support is looking at your account.",
 }
 
-func (n *Notifier) compose(ctx context.Context, e *event.Event, user *directory.User) (*mail.Msg, error) {
+// compose writes to one of a user's addresses. Its link speaks for that address alone.
+func (n *Notifier) compose(ctx context.Context, e *event.Event, username, address string) (*mail.Msg, error) {
 	var session remuda.SessionID
 	if e.Session != "" {
 		var err error
@@ -167,23 +224,27 @@ func (n *Notifier) compose(ctx context.Context, e *event.Event, user *directory.
 		}
 	}
 	token, err := n.cfg.Manager.MintNotice(ctx, remuda.MintNoticeRequest{Notice: remuda.Notice{
-		Subject: e.Subject, Tenant: e.Tenant, Session: session, Kind: e.Kind, At: e.Time, Device: e.UserAgent,
+		Subject: e.Subject, Tenant: e.Tenant, Session: session, Kind: e.Kind, At: e.Time, Device: e.UserAgent, Extra: address,
 	}})
 	if err != nil {
 		return nil, err
 	}
-	show := struct{ Name, Happened, Device, At, Link string }{
-		user.Username, happened[e.Kind], e.UserAgent, e.Time.UTC().Format("2 January 2006 at 15:04 UTC"), n.cfg.Link + token.Reveal(),
-	}
+	return n.message(address, subjects[e.Kind], "mail", &letter{
+		username, happened[e.Kind], e.UserAgent, e.Time.UTC().Format("2 January 2006 at 15:04 UTC"), n.cfg.Link + token.Reveal(),
+	})
+}
+
+// message is a mail, in plain text and HTML.
+func (n *Notifier) message(to, subject, template string, l *letter) (*mail.Msg, error) {
 	var text, html bytes.Buffer
-	if err := errors.Join(textMail.Execute(&text, show), htmlMail.Execute(&html, show)); err != nil {
+	if err := errors.Join(textMail.ExecuteTemplate(&text, template+".txt", l), htmlMail.ExecuteTemplate(&html, template+".html", l)); err != nil {
 		return nil, err
 	}
 	msg := mail.NewMsg(mail.WithEncoding(mail.NoEncoding)) // no line is longer than a server takes
-	if err := errors.Join(msg.From(n.cfg.From), msg.To(user.Email)); err != nil {
+	if err := errors.Join(msg.From(n.cfg.From), msg.To(to)); err != nil {
 		return nil, err
 	}
-	msg.Subject(subjects[e.Kind])
+	msg.Subject(subject)
 	msg.SetDate()
 	msg.SetMessageID()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 section 5
@@ -209,7 +270,7 @@ func (n *Notifier) deliver(ctx context.Context, msg *mail.Msg) error {
 
 // write puts a mail into the folder, under its name when it is whole.
 func (n *Notifier) write(msg *mail.Msg) error {
-	name := filepath.Join(n.cfg.Folder, time.Now().UTC().Format("20060102T150405.000000000")+".eml")
+	name := filepath.Join(n.cfg.Folder, fmt.Sprintf("%s-%d.eml", time.Now().UTC().Format("20060102T150405.000000000"), n.files.Add(1)))
 	var text bytes.Buffer
 	if _, err := msg.WriteTo(&text); err != nil {
 		return err

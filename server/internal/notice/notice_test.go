@@ -2,6 +2,7 @@ package notice_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -19,13 +20,15 @@ import (
 	"github.com/remuda-go/remuda/server/internal/directory"
 	"github.com/remuda-go/remuda/server/internal/notice"
 	"github.com/remuda-go/remuda/store/memstore"
+	"github.com/remuda-go/remuda/web"
 )
 
 // sink is a mail server that keeps what it gets.
 type sink struct {
 	mails   chan string
 	mu      sync.Mutex
-	refuse  []error // of the next ones
+	refuse  []error          // of the next ones
+	putOff  map[string]error // of those that say so
 	address string
 }
 
@@ -46,6 +49,11 @@ func (s *session) Data(r io.Reader) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for says, err := range s.putOff {
+		if strings.Contains(string(text), says) {
+			return err
+		}
+	}
 	if len(s.refuse) > 0 {
 		err, s.refuse = s.refuse[0], s.refuse[1:]
 		return err
@@ -136,7 +144,10 @@ func TestMail(t *testing.T) {
 		e.Time = at
 		n.Emit(e)
 	}
-	first, second := s.next(t), s.next(t)
+	first, second := s.next(t), s.next(t) // in whatever order
+	if strings.Contains(first, "Subject: Your password was changed") {
+		first, second = second, first
+	}
 	for _, want := range []string{"To: <alice@example.com>", "Subject: A new sign-in", "Auto-Submitted: auto-generated", "text/plain", "text/html", "Chrome <b> on Windows", "Chrome &lt;b&gt; on Windows"} {
 		if !strings.Contains(first, want) {
 			t.Errorf("%q is not in the mail:\n%s", want, first)
@@ -165,11 +176,71 @@ func TestMailAgain(t *testing.T) {
 	n, _ := world(t, func(c *notice.Config) { c.Server, c.InsecureWithoutTLS = s.address, true })
 	n.Emit(event.Event{Kind: event.PasswordChanged, Subject: "alice", Time: time.Now()})
 	n.Emit(event.Event{Kind: event.RefreshReused, Subject: "alice", Time: time.Now()})
+	s.next(t) // the one that was put off, whichever that is
+	n.Close()
+	if n.Failed() != 1 || len(s.mails) != 0 {
+		t.Errorf("%d failed, %d more came", n.Failed(), len(s.mails))
+	}
+}
+
+// TestMailWhileOneWaits: one mail that has to be tried again holds up no other.
+func TestMailWhileOneWaits(t *testing.T) {
+	t.Parallel()
+	busy := &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}
+	s := newSink(t)
+	s.putOff = map[string]error{"Your password": busy}
+	n, _ := world(t, func(c *notice.Config) { c.Server, c.InsecureWithoutTLS = s.address, true })
+	n.Emit(event.Event{Kind: event.PasswordChanged, Subject: "alice", Time: time.Now()})
+	n.Emit(event.Event{Kind: event.RefreshReused, Subject: "alice", Time: time.Now()})
 	if text := s.next(t); !strings.Contains(text, "Subject: We ended a session") {
 		t.Errorf("the one that came:\n%s", text)
 	}
-	if n.Failed() != 1 {
-		t.Errorf("%d failed", n.Failed())
+}
+
+// TestMailToAddresses: within three days after a change both addresses are written to,
+// each with a link of its own, and a new one is asked first.
+func TestMailToAddresses(t *testing.T) {
+	t.Parallel()
+	s := newSink(t)
+	var users *directory.Directory
+	n, m := world(t, func(c *notice.Config) { users, c.Server, c.InsecureWithoutTLS = c.Users, s.address, true })
+	token, err := m.MintNotice(t.Context(), remuda.MintNoticeRequest{Notice: remuda.Notice{Subject: "alice", Kind: event.EmailAsked, Extra: "new@example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ConfirmEmail(t.Context(), "alice", "new@example.com", token); err != nil {
+		t.Fatal(err)
+	}
+	text := s.next(t)
+	for _, want := range []string{"To: <new@example.com>", "Subject: Is this your address?", "https://app.example/auth/notice/" + token.Reveal(), "text/html"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the mail:\n%s", want, text)
+		}
+	}
+	if err := users.ChangeEmail(t.Context(), "alice", "new@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	n.Emit(event.Event{Kind: event.EmailChanged, Subject: "alice", Time: time.Now()})
+	for _, text := range []string{s.next(t), s.next(t)} {
+		_, link, _ := strings.Cut(text, "https://app.example/auth/notice/")
+		token, _, _ := strings.Cut(link, "\r\n")
+		got, err := m.ReadNotice(t.Context(), token)
+		if err != nil || !strings.Contains(text, "To: <"+got.Extra+">") || !strings.Contains(text, "Subject: Your e-mail address was changed") {
+			t.Errorf("%+v, %v:\n%s", got, err, text)
+		}
+	}
+	// Nobody is written to without end.
+	for range 4 {
+		if err := n.ConfirmEmail(t.Context(), "alice", "new@example.com", token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var throttled *web.ThrottledError
+	if err := n.ConfirmEmail(t.Context(), "alice", "new@example.com", token); !errors.As(err, &throttled) {
+		t.Errorf("the sixth: %v", err)
+	}
+	if err := n.ConfirmEmail(t.Context(), "nobody", "new@example.com", token); err == nil {
+		t.Error("for nobody")
 	}
 }
 

@@ -217,6 +217,7 @@ const reasons = {
   reuse: "somebody else held a copy of this session",
   rolled_back: "the server has lost track of this session",
   password_changed: "the password was changed",
+  email_changed: "the e-mail address was changed",
   admin: "an administrator has ended the session",
   disowned: "you have said that it was not you",
   disabled: "the account was disabled",
@@ -380,7 +381,7 @@ function showSession() {
   byID("who").textContent = subject;
   byID("acting").hidden = !actor;
   byID("actor").textContent = actor ?? "";
-  byID("act").hidden = Boolean(actor);
+  byID("act").hidden = byID("account").hidden = Boolean(actor);
   showTime("idle", idle_expires_at);
   showTime("absolute", expires_at);
   showTime("authenticated", authenticated_at);
@@ -602,6 +603,29 @@ function stepUp(continuation) {
   });
 }
 
+// ---- the account
+
+// changePassword signs all other devices out.
+async function changePassword(form) {
+  await changeCredential(form, "/password", { password: byID("old-password").value, new_password: byID("new-password").value });
+  say("The password is changed, and your other devices are signed out.");
+  await loadDevices();
+}
+
+async function changeEmail(form) {
+  await changeCredential(form, "/email", { password: byID("email-password").value, email: byID("email").value });
+  say("We have written to the new address: open the link there.");
+}
+
+async function changeCredential(form, path, body) {
+  const answer = await call("POST", `${auth}${path}`, { body });
+  form.reset();
+  state.csrf = answer.csrf_token;
+  refreshed();
+  tell("refreshed");
+  adopt(answer.session);
+}
+
 // ---- signing in and out
 
 async function login() {
@@ -756,6 +780,8 @@ onClick("others", endOthers);
 onClick("reload", loadDevices);
 onClick("retry", boot);
 onSubmit("act", actFor);
+onSubmit("change-password", changePassword);
+if (byID("change-email")) onSubmit("change-email", changeEmail);
 onClick("stop-acting", stopActing);
 onClick("add-account", () => addAccount(true));
 onClick("cancel-add", () => addAccount(false));
