@@ -32,7 +32,9 @@ type Config struct {
 	ProfileFor func(tenant, profile string) string
 	// Events receives what happened. Nil means nobody.
 	Events event.Sink
-	// Now returns the present time. Nil means time.Now.
+	// Now returns the present time. Nil means time.Now. With the monotonic reading
+	// of [time.Now] in it, which UTC, In and Round strip, it changes nothing for a
+	// session that somebody sets the clock of the machine.
 	Now func() time.Time
 	// Leeway is how far the clock of the node that issued a token may be
 	// ahead. Zero means 30 seconds. A node whose clock is further from the
@@ -48,4 +50,7 @@ type Config struct {
 	// DiscardSessionsOfLostRing binds the store to Keys although its sessions
 	// belong to another ring: they all end, since nothing can open them.
 	DiscardSessionsOfLostRing bool
+
+	// uptime is how tests say for how long the machine has been up.
+	uptime func() (time.Duration, bool)
 }

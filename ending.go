@@ -22,7 +22,9 @@ type Selection struct {
 	Tenant     string
 	Profile    string
 	// From and Before bound when sessions began: at From or later, and before
-	// Before. Zero means since ever, and until now.
+	// Before. Zero means since ever, and until now. A session that began later than
+	// now by more than the leeway was begun by a clock that was wrong, and is meant
+	// whatever they are.
 	From, Before time.Time
 	Network      netip.Prefix // that the client's coarse network lies in; zero means any
 	Application  string       // the client's [Client.Application]; empty means any
@@ -236,11 +238,12 @@ func (m *Manager) newEntry(req *EndSelectedRequest, before time.Time) store.Entr
 
 // cutOffTime is the instant before which sessions end. Sessions begin on whole
 // milliseconds, rounded up, so it is later than any that has begun on any node,
-// by as much as clocks are known to differ; and it has passed on every node when
-// cutOffTime returns, so that whoever signs in afterwards is not signed out.
+// by as much as clocks are known to differ, and on this one before its clock was put
+// back; and it has passed on every node when cutOffTime returns, so that whoever signs
+// in afterwards is not signed out.
 func (m *Manager) cutOffTime(ctx context.Context, sel *Selection) (time.Time, error) {
 	now, apart := m.clock.now(), m.clock.uncertainty()
-	latest := startedAt(now.Add(apart)).Add(time.Millisecond)
+	latest := startedAt(later(now.Add(apart), m.clock.highest(now))).Add(time.Millisecond)
 	before := sel.before(latest)
 	if before.Before(latest) {
 		return before, nil
@@ -302,10 +305,14 @@ func (m *Manager) matches(row *store.Record, sel *Selection, e *store.Entry, now
 	if err != nil {
 		return true
 	}
-	return r.StartedAt.Before(e.Before) && (e.From.IsZero() || !r.StartedAt.Before(e.From)) &&
+	return (r.StartedAt.Before(e.Before) || m.misdated(&r, now)) && (e.From.IsZero() || !r.StartedAt.Before(e.From)) &&
 		(!sel.Network.IsValid() || inNetwork(r.Network, sel.Network)) &&
 		(sel.Application == "" || r.Application == sel.Application)
 }
+
+// misdated reports whether a session was begun by a clock that was ahead and has been
+// set right since: any that nobody can have begun yet is older than it says.
+func (m *Manager) misdated(r *record, now time.Time) bool { return r.StartedAt.After(now.Add(m.leeway)) }
 
 func inNetwork(coarse string, in netip.Prefix) bool {
 	p, err := netip.ParsePrefix(coarse)
@@ -400,7 +407,8 @@ func (w *wideEnding) look(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		ended, err := w.m.endRecord(ctx, EndRequest{Session: row.ID, Reason: w.req.Reason, Client: w.req.Client}, w.req.Except, told)
+		tell := func(row *store.Record) error { return w.tell(ctx, row) }
+		ended, err := w.m.endRecord(ctx, EndRequest{Session: row.ID, Reason: w.req.Reason, Client: w.req.Client}, w.req.Except, tell)
 		switch {
 		case err != nil && len(failed) == maxEndFailures:
 			return errors.Join(failed...)
@@ -416,8 +424,20 @@ func (w *wideEnding) look(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// told announces nothing: the log has been told already, or need not be.
-func told(*store.Record) error { return nil }
+// tell announces what the log has not been told: a wide entry does not cover a session
+// that is misdated.
+func (w *wideEnding) tell(ctx context.Context, row *store.Record) error {
+	if !w.req.wide() || !w.misdated(row) {
+		return nil
+	}
+	_, err := w.m.announceEnd(ctx, row, w.req.Reason)
+	return err
+}
+
+func (w *wideEnding) misdated(row *store.Record) bool {
+	r, err := openRecord(row, w.m.ring)
+	return err == nil && w.m.misdated(&r, w.m.clock.now())
+}
 
 // maxEndFailures is after how many failures a look is given up for now.
 const maxEndFailures = 10

@@ -83,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	if cfg.MaxStaleness == 0 {
 		cfg.MaxStaleness = revocation.DefaultMaxStaleness
 	}
-	clk, err := newClock(ctx, cfg.Now, cfg.Store, cfg.Leeway)
+	clk, err := newClock(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}

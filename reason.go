@@ -163,7 +163,7 @@ func ofSession(err error, id SessionID) error { return also(err, slog.String("se
 func (c *clock) past(name string, deadline, now time.Time) []slog.Attr {
 	return []slog.Attr{
 		slog.Time(name, deadline), slog.Duration("by", now.Sub(deadline)),
-		slog.Duration("clock_offset", time.Duration(c.offset.Load())),
+		slog.Duration("clock_offset", c.wrong()),
 	}
 }
 
@@ -243,7 +243,7 @@ func (m *Manager) misfit(why Reason, c *codec.Claims, p *profile, kind Credentia
 
 func (m *Manager) ahead(c *codec.Claims, now time.Time) []slog.Attr {
 	issued := time.Unix(c.IssuedAt, 0).UTC()
-	return []slog.Attr{slog.Time("issued", issued), slog.Duration("by", issued.Sub(now)), slog.Duration("clock_offset", time.Duration(m.clock.offset.Load()))}
+	return []slog.Attr{slog.Time("issued", issued), slog.Duration("by", issued.Sub(now)), slog.Duration("clock_offset", m.clock.wrong())}
 }
 
 func newest(gen uint32) slog.Attr { return slog.Int64("newest", int64(gen)) }

@@ -41,6 +41,10 @@ func (d Decision) String() string {
 type Stats struct {
 	// Decisions counts what came of [Manager.Authenticate] since the start.
 	Decisions [decisions]uint64
+	// Clock is by how much this machine's clock is behind the time by which sessions
+	// are judged (ahead, if negative). Beyond the leeway somebody has set it, or the
+	// store's, while the process ran.
+	Clock time.Duration
 	// Log is what is known of the revocation log; nil where no profile has
 	// liveness LiveLog.
 	Log *LogStats
@@ -56,7 +60,7 @@ type LogStats struct {
 
 // Stats returns the present figures. It asks nobody.
 func (m *Manager) Stats() Stats {
-	var s Stats
+	s := Stats{Clock: m.clock.wrong()}
 	for i := range s.Decisions {
 		s.Decisions[i] = m.counters.total(Decision(i))
 	}

@@ -26,6 +26,7 @@ const (
 	RefreshEarly        Kind = "refresh.early"        // a refresh came before it was due
 	RefreshThrottled    Kind = "refresh.throttled"    // too many replays in one window
 	StoreRolledBack     Kind = "store.rolled_back"    // the store has lost acknowledged writes
+	ClockSet            Kind = "clock.set"            // somebody has set the clock of this machine, or the store's; Reason says by how much the machine's is behind now
 	LoginFailed         Kind = "login.failed"         // wrong name or password
 	PasswordChanged     Kind = "password.changed"     // a user has set another password, in Session
 	EmailAsked          Kind = "email.asked"          // a user wants to be written to elsewhere, in Session; nobody there has confirmed it
@@ -46,7 +47,7 @@ type Event struct {
 	Session   string // the session id, 22 characters of base64url
 	Profile   string
 	Gen       uint32
-	Reason    string // session.ended: one of the end reasons; handoff.refused: gone, target, state, parent or present
+	Reason    string // session.ended: one of the end reasons; handoff.refused: gone, target, state, parent or present; clock.set: a duration, as in 1h0m0s
 	Class     string // refresh.reused: previous, stale or shadowed
 	Parent    string // handoff.redeemed and handoff.refused: the session that was handed over; session.impersonated: that of Actor
 	Target    string // handoff.*: the origin that it was handed to

@@ -21,7 +21,7 @@ func (s *slogSink) Emit(e Event) {
 // level is warn for what a person should look into.
 func level(e *Event) slog.Level {
 	switch e.Kind {
-	case RefreshReused, RefreshSuspect, RefreshForged, StoreRolledBack, LoginThrottled:
+	case RefreshReused, RefreshSuspect, RefreshForged, StoreRolledBack, ClockSet, LoginThrottled:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

@@ -23,6 +23,10 @@ const (
 	defaultSettle  = 10 * time.Minute
 	defaultEvery   = 30 * day
 	defaultPoll    = time.Second
+
+	// clockLeeway is the largest correction of the machine's clock that is followed
+	// while a process runs, but after sleep.
+	clockLeeway = 30 * time.Second
 )
 
 // maxRetiring is how many keys of an algorithm a schedule may have retiring at
@@ -40,7 +44,9 @@ type Config struct {
 	Algorithms []codec.Algorithm
 	// External are keys whose private part is elsewhere.
 	External []External
-	// Now returns the present time. Nil means time.Now.
+	// Now returns the present time. Nil means time.Now. With the monotonic reading
+	// of [time.Now] in it, no key takes over or expires because somebody sets the
+	// clock of the machine.
 	Now func() time.Time
 
 	// Overlap is how long a key verifies after another has taken over: the longest
@@ -59,6 +65,9 @@ type Config struct {
 	// Poll is how often Run reads the source. Zero means a second. What a node
 	// changes is known to all after two polls.
 	Poll time.Duration
+
+	// uptime is how tests say for how long the machine has been up.
+	uptime func() (time.Duration, bool)
 }
 
 // External is a key whose private part is elsewhere, in a KMS or an HSM. It never

@@ -327,7 +327,7 @@ func decodeExact(dst []byte, text string) bool {
 // are retired or compromised.
 func (r *Ring) Marshal() ([]byte, error) {
 	d := r.live.now.Load().doc.clone()
-	d.erase(r.live.cfg.Now())
+	d.erase(r.live.clock.Now())
 	return d.marshal()
 }
 

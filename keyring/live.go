@@ -104,7 +104,7 @@ func (l *live) refuseDead(doc *document) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.remember(doc)
-	l.refresh(l.cfg.Now())
+	l.refresh(l.clock.Now())
 }
 
 // take waits for the right to speak with the source.
@@ -154,7 +154,7 @@ func (r *Ring) Renew(ctx context.Context, maxAge time.Duration) error {
 // reload reads the source. The caller has the turn.
 func (l *live) reload(ctx context.Context) error {
 	at := l.cfg.Now()
-	l.advance(at)
+	l.pass()
 	err := l.read(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,7 +177,7 @@ func (l *live) read(ctx context.Context) error {
 		return nil
 	}
 	doc, err := parse(text)
-	now := l.cfg.Now()
+	now := l.clock.Now()
 	switch {
 	case err != nil:
 		return err
@@ -250,7 +250,7 @@ func (r *Ring) Refuse(id string) {
 	if _, ok := l.refused[id]; ok {
 		return
 	}
-	now := l.cfg.Now()
+	now := l.clock.Now()
 	l.refused[id] = stamp(now)
 	l.refresh(now)
 }
@@ -267,9 +267,15 @@ func (r *Ring) Run(ctx context.Context) error {
 	var done sync.WaitGroup
 	defer done.Wait()
 	// A source that hangs must not keep a key from expiring.
-	done.Go(func() { every(ctx, l.cfg.Poll, func() { l.advance(l.cfg.Now()) }) })
+	done.Go(func() { every(ctx, l.cfg.Poll, l.pass) })
 	every(ctx, l.cfg.Poll, func() { _ = r.poll(ctx) }) // Err tells
 	return ctx.Err()
+}
+
+// pass moves the states of the keys on to this instant.
+func (l *live) pass() {
+	l.clock.Check()
+	l.advance(l.clock.Now())
 }
 
 // every calls f until ctx ends.
@@ -294,7 +300,7 @@ func (r *Ring) poll(ctx context.Context) error {
 	l := r.live
 	l.mu.Lock()
 	doc := l.doc.clone()
-	err := doc.housekeep(stamp(l.cfg.Now()), &l.cfg, l.overlap)
+	err := doc.housekeep(stamp(l.clock.Now()), &l.cfg, l.overlap)
 	due := err == nil && !doc.equal(l.doc)
 	l.mu.Unlock()
 	if due {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/internal/steady/steadytest"
 	"github.com/remuda-go/remuda/keyring"
 	"github.com/remuda-go/remuda/store/memstore"
 )
@@ -931,4 +932,46 @@ func TestFull(t *testing.T) {
 		t.Errorf("%d keys are listed", n)
 	}
 	rotate(t, r, codec.HS256)
+}
+
+// TestClockSet: whoever sets the machine's clock while a node runs, no key takes over
+// or expires by it. Time that it has slept counts.
+func TestClockSet(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set  func(*steadytest.Machine)
+		more bool // keys there are then
+	}{
+		"ahead":  {func(m *steadytest.Machine) { m.Step(365 * 24 * time.Hour) }, false},
+		"back":   {func(m *steadytest.Machine) { m.Step(-365 * 24 * time.Hour) }, false},
+		"asleep": {func(m *steadytest.Machine) { m.Sleep(365 * 24 * time.Hour) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := steadytest.New(created)
+			m.Booted(24 * time.Hour)
+			cfg := keyring.Config{Source: storeSource(t, m.Now), Create: true, Now: m.Now}
+			cfg.SetUptime(m.Uptime)
+			r, err := keyring.Open(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := len(r.List())
+			c.set(m)
+			r.Advance()
+			if err := r.Poll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if now := len(r.List()); now > was != c.more {
+				t.Errorf("%d keys, then %d", was, now)
+			}
+			m.Pass(31 * 24 * time.Hour)
+			if err := r.Poll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if now := len(r.List()); now <= was {
+				t.Errorf("nothing is rotated any more: %d keys, then %d", was, now)
+			}
+		})
+	}
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/remuda-go/remuda/codec"
+	"github.com/remuda-go/remuda/internal/steady"
 )
 
 // Root stands in the place of an algorithm and names the roots: the keys from
@@ -59,6 +60,8 @@ type live struct {
 
 	turn chan struct{} // holds one element while nobody speaks with the source
 
+	clock *steady.Clock // by which keys take over and expire
+
 	mu      sync.Mutex           // guards what follows, and that now is stored in order
 	doc     *document            // immutable
 	version string               // of doc in the source
@@ -70,7 +73,7 @@ type live struct {
 
 // newRing makes a ring of what was read at an instant.
 func newRing(cfg Config, doc *document, version string, now time.Time) *Ring {
-	l := &live{cfg: cfg, turn: make(chan struct{}, 1), refused: map[string]time.Time{}, overlap: cfg.Overlap, readAt: now}
+	l := &live{cfg: cfg, clock: steady.New(cfg.Now, clockLeeway, cfg.uptime), turn: make(chan struct{}, 1), refused: map[string]time.Time{}, overlap: cfg.Overlap, readAt: now}
 	l.turn <- struct{}{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +142,7 @@ func (r *Ring) List() []Info {
 	l := r.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.snapshot(l.cfg.Now()).infos()
+	return l.snapshot(l.clock.Now()).infos()
 }
 
 // stamp is the form in which instants stand in a ring.

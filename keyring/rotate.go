@@ -32,7 +32,7 @@ func (r *Ring) Ensure(ctx context.Context, algs ...codec.Algorithm) error {
 func (l *live) missing(algs []codec.Algorithm) (list []codec.Algorithm) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.cfg.Now()
+	now := l.clock.Now()
 	for _, alg := range ownAlgorithms(algs) {
 		if l.doc.active(alg, now) == nil && !l.cfg.isExternal(alg) {
 			list = append(list, alg)
@@ -44,7 +44,7 @@ func (l *live) missing(algs []codec.Algorithm) (list []codec.Algorithm) {
 func (l *live) ensureInMemory(algs []codec.Algorithm) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.cfg.Now()
+	now := l.clock.Now()
 	doc := l.doc.clone()
 	if err := doc.ensure(algs, stamp(now)); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (r *Ring) Rotate(ctx context.Context, alg codec.Algorithm) (Info, error) {
 func (l *live) activeID(alg codec.Algorithm) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if k := l.doc.active(alg, l.cfg.Now()); k != nil {
+	if k := l.doc.active(alg, l.clock.Now()); k != nil {
 		return k.id.String()
 	}
 	return ""
@@ -159,7 +159,7 @@ func (l *live) swap(ctx context.Context, c change) error {
 	l.mu.Lock()
 	was, version, overlap := l.doc, l.version, l.overlap
 	l.mu.Unlock()
-	now, doc := l.cfg.Now(), was.clone()
+	now, doc := l.clock.Now(), was.clone()
 	if err := c(doc, stamp(now), overlap); err != nil {
 		return err
 	}

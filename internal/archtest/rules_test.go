@@ -25,13 +25,13 @@ var implementations = []string{
 }
 
 // sharedHelpers are what implementations may share: they know nobody.
-var sharedHelpers = []string{"internal/jose", "internal/mac", "internal/payload", "internal/verified", "driver/internal"}
+var sharedHelpers = []string{"internal/jose", "internal/mac", "internal/payload", "internal/steady", "internal/verified", "driver/internal"}
 
 // timeless are the packages that are told the time.
 var timeless = []string{".", "keyring/...", "web/...", "revocation/...", "store", "store/memstore", "codec", "codec/jwt", "codec/paseto", "codec/opaque"}
 
 // support are the packages of the library that are only ever linked into tests.
-var support = []string{"store/storetest/...", "codec/codectest/...", "web/webtest/..."}
+var support = []string{"store/storetest/...", "codec/codectest/...", "web/webtest/...", "internal/steady/steadytest/..."}
 
 // libraryRequires are the direct requirements that the library may have: the
 // first for everybody, the others for tests.

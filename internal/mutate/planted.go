@@ -33,8 +33,8 @@ var bugs = []bug{
 	{"an unbounded predecessor", machine, "inGrace := s.grace(pol) > 0 && age <= s.grace(pol)", "inGrace := s.grace(pol) > 0", "TestThiefAlternating|TestLostAnswer|TestDecidePrevious"},
 	{"a decision from a stale replica", "manager.go", "row, err := m.store.Get(ctx, id)", "row, err := m.stale(ctx, id)", "TestThiefOnTwoNodes"},
 	{"a version that comes back", "touch.go", "	_, _ = rand.Read(v[:])", "	_, _ = rand.Read(nil)", "TestVersionsAreNew"},
-	{"one node's clock is wrong", "clock.go", "own.Add(time.Duration(c.offset.Load()))", "own", "TestStoreTime"},
-	{"a wrong clock is trusted", "clock.go", "off.Abs() > c.leeway", "off < 0 && off > 0", "TestStoreTime"},
+	{"one node's clock is wrong", "clock.go", "c.steady.At(own).Add(time.Duration(c.offset.Load()))", "own", "TestStoreTime"},
+	{"a wrong clock is trusted", "clock.go", "Abs() <= c.leeway", "Abs() >= 0", "TestStoreTime"},
 	{"Current hands out a refresh token", "refresh.go", "d.verdict != verdictCurrent && !shown.byAccess)", "true)", "TestCurrentHasNoRefreshToken"},
 	{"a relayed use counts as the client's", "authenticate.go", "		gen = 0\n", "		gen = s.Gen\n", "TestToucher"},
 }

@@ -33,6 +33,8 @@ var (
 		"How long entries took from being appended, anywhere, to their effect on this node.", nil, nil)
 	descDecisions = prometheus.NewDesc("remuda_decisions_total",
 		"What came of requests with an access token.", []string{"decision"}, nil)
+	descClock = prometheus.NewDesc("remuda_clock_offset_seconds",
+		"How far the machine's clock is behind the time by which sessions are judged.", nil, nil)
 	descBuild = prometheus.NewDesc("remuda_build_info",
 		"Always 1; the labels say which build runs.", []string{"version", "revision", "goversion"}, nil)
 )
@@ -45,7 +47,7 @@ var _ prometheus.Collector = managerCollector{}
 // Describe implements [prometheus.Collector].
 func (managerCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descStaleness, descDegraded, descEntries, descBytes, descLatency, descDecisions,
+		descStaleness, descDegraded, descEntries, descBytes, descLatency, descDecisions, descClock,
 	} {
 		ch <- d
 	}
@@ -57,6 +59,7 @@ func (c managerCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, d := range remuda.Decisions() {
 		ch <- prometheus.MustNewConstMetric(descDecisions, prometheus.CounterValue, float64(s.Decisions[d]), d.String())
 	}
+	ch <- prometheus.MustNewConstMetric(descClock, prometheus.GaugeValue, s.Clock.Seconds())
 	if s.Log != nil {
 		collectLog(ch, s.Log)
 	}
