@@ -72,7 +72,7 @@ func reading(wall time.Time, mono time.Duration) time.Time {
 		wall uint64
 		ext  int64
 		loc  *time.Location
-	})(unsafe.Pointer(&t))
+	})(unsafe.Pointer(&t)) //nolint:gosec // as package time lays it out
 	since := wall.Unix() - time.Date(1885, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	parts.wall = 1<<63 | uint64(since)<<30 | uint64(wall.Nanosecond()) //nolint:gosec // neither is negative
 	parts.ext = int64(mono)
