@@ -312,7 +312,9 @@ func (m *Manager) matches(row *store.Record, sel *Selection, e *store.Entry, now
 
 // misdated reports whether a session was begun by a clock that was ahead and has been
 // set right since: any that nobody can have begun yet is older than it says.
-func (m *Manager) misdated(r *record, now time.Time) bool { return r.StartedAt.After(now.Add(m.leeway)) }
+func (m *Manager) misdated(r *record, now time.Time) bool {
+	return r.StartedAt.After(now.Add(m.leeway))
+}
 
 func inNetwork(coarse string, in netip.Prefix) bool {
 	p, err := netip.ParsePrefix(coarse)

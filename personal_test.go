@@ -3,6 +3,7 @@ package remuda_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -126,4 +127,67 @@ func TestEraseRefuses(t *testing.T) {
 		_, err = authenticate(t, m[0], g)
 		wantErr(t, "afterwards", err, remuda.ErrSessionEnded)
 	})
+}
+
+// TestEndedForget: however a session ends, where it was and what the application said
+// of its user go with it.
+func TestEndedForget(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, m *remuda.Manager, g remuda.Grant){
+		"signed out": func(t *testing.T, m *remuda.Manager, g remuda.Grant) {
+			if err := m.End(t.Context(), remuda.EndRequest{Session: g.Session.ID, Reason: remuda.EndLogout}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"signed out everywhere": func(t *testing.T, m *remuda.Manager, _ remuda.Grant) {
+			e, err := m.EndAll(t.Context(), remuda.EndAllRequest{Subject: "alice"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := e.Wait(t.Context()); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		},
+		"stolen": func(t *testing.T, m *remuda.Manager, g remuda.Grant) {
+			at := g
+			for range 3 {
+				time.Sleep(10 * time.Minute)
+				var err error
+				if at, err = known(t.Context(), m, at.Refresh.Reveal(), ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := known(t.Context(), m, g.Refresh.Reveal(), "")
+			wantErr(t, "the first one", err, remuda.ErrRefreshReused)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newManager(t)
+				g, err := m.Start(t.Context(), remuda.StartRequest{
+					Profile: "api", Subject: "alice", Claims: map[string]any{"name": "Alice"},
+					Client: remuda.Client{UserAgent: firefox, Address: netip.MustParseAddr("192.0.2.7"), Place: "Bern", Application: "app 1"},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				held := func() remuda.PersonalSession {
+					all, err := m.ExportSubject(t.Context(), remuda.SubjectRequest{Subject: "alice"})
+					if err != nil || len(all.Sessions) != 1 {
+						t.Fatal(all, err)
+					}
+					return all.Sessions[0]
+				}
+				if p := held(); p.Claims == "" || p.Network == "" || p.Place == "" || p.Application == "" || !p.HasAddress {
+					t.Fatalf("while it lives: %+v", p)
+				}
+				end(t, m, g)
+				if p := held(); p.EndedAt.IsZero() || p.Claims != "" || p.Network != "" || p.Place != "" || p.Application != "" || p.HasAddress {
+					t.Errorf("afterwards: %+v", p)
+				} else if p.Device == "" || p.StartedAt != g.Session.StartedAt {
+					t.Errorf("what stays: %+v", p)
+				}
+			})
+		})
+	}
 }

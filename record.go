@@ -117,9 +117,22 @@ const (
 	flagsKnown = 1<<iota - 1
 )
 
+// remains is what is kept of a session. When it has ended that is what says why its
+// tokens are refused, and on which device it was: where, and what the application said
+// of its user, go with it.
+func (r *record) remains() *record {
+	if r.EndedAt.IsZero() {
+		return r
+	}
+	kept := *r
+	kept.Claims, kept.Network, kept.Place, kept.Application, kept.AddressHash = "", "", "", "", mark{}
+	return &kept
+}
+
 // body is what is sealed: fixed fields first, then texts with their lengths, then
 // what later versions have added.
 func (r *record) body() []byte {
+	r = r.remains()
 	b := make([]byte, 0, 256)
 	b = append(b, bodyVersion, r.flags(), r.Streak, r.Behind)
 	b = binary.BigEndian.AppendUint16(b, r.Replays)

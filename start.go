@@ -420,11 +420,16 @@ func (m *Manager) endRecord(ctx context.Context, req EndRequest, except SessionI
 	return false, fmt.Errorf("%w: the session is being changed by others", ErrUnavailable)
 }
 
-// endRow makes a row a tombstone; false says that somebody else changed it. It
-// works on the columns alone, so that what cannot be opened can still be ended.
+// endRow makes a row a tombstone; false says that somebody else changed it. What
+// cannot be opened is ended by its columns.
 func (m *Manager) endRow(ctx context.Context, row *store.Record, req EndRequest, now time.Time) (bool, error) {
 	was := row.Version
 	row.Version, row.EndedAt, row.EndReason = newVersion(), now, string(req.Reason)
+	if r, err := openRecord(row, m.ring); err == nil {
+		if *row, err = r.seal(m.ring); err != nil {
+			return false, err
+		}
+	}
 	switch err := m.store.Update(ctx, *row, was); {
 	case errors.Is(err, store.ErrConflict):
 		return false, nil
