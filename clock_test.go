@@ -62,6 +62,7 @@ func (s *storeClock) Time(context.Context) (time.Time, error) {
 // lives longer or shorter by more than the leeway, and nobody is signed out.
 func TestClockSet(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "NIST-13")
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)

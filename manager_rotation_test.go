@@ -326,6 +326,7 @@ func newSpied(t *testing.T) (*spied, *remuda.Manager) {
 
 func TestStoreTime(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.2.2")
 	for _, sign := range []time.Duration{1, -1} {
 		synctest.Test(t, func(t *testing.T) {
 			s, m := newSpied(t)

@@ -133,6 +133,7 @@ func TestEraseRefuses(t *testing.T) {
 // of its user go with it.
 func TestEndedForget(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-14.2.7")
 	for name, end := range map[string]func(t *testing.T, m *remuda.Manager, g remuda.Grant){
 		"signed out": func(t *testing.T, m *remuda.Manager, g remuda.Grant) {
 			if err := m.End(t.Context(), remuda.EndRequest{Session: g.Session.ID, Reason: remuda.EndLogout}); err != nil {

@@ -16,6 +16,7 @@ import (
 
 func TestSlogWritesWhatIsSet(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.2.4")
 	t.Attr("requirement", "ASVS-16.2.1")
 	var out bytes.Buffer
 	sink := event.NewSlog(slog.New(slog.NewTextHandler(&out, nil)))

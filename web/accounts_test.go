@@ -370,6 +370,7 @@ func TestPageOfAnotherIsNotSignedOut(t *testing.T) {
 // TestAccountsKeepHeadersShort: too many long names are refused, and nothing is lost.
 func TestAccountsKeepHeadersShort(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.3.5")
 	t.Attr("requirement", "ASVS-4.2.5")
 	s := townSite(t)
 	b := s.browser()

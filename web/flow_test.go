@@ -16,6 +16,7 @@ import (
 
 func TestWebSession(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-10.1.1")
 	t.Attr("requirement", "SEED-1")
 	t.Attr("requirement", "ASVS-3.3.1")
 	t.Attr("requirement", "ASVS-3.3.2")

@@ -97,6 +97,7 @@ func wantPage(t *testing.T, a *answer, status int, text string) {
 
 func TestNotice(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-1.2.1")
 	t.Attr("requirement", "NIST-14")
 	s, box, thief, path := noticed(t)
 	// Whoever looks changes nothing: scanners, previews, a browser that reads ahead.

@@ -22,6 +22,7 @@ const goodLogin = `{"username":"alice","password":"sesame open"}`
 // Every bad request has its status, code and action, and changes nothing.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.3.7")
 	t.Attr("requirement", "ASVS-2.2.1")
 	t.Attr("requirement", "ASVS-2.2.2")
 	t.Attr("requirement", "ASVS-1.5.2")
@@ -252,6 +253,7 @@ func TestExpiredSession(t *testing.T) {
 
 func TestReuse(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.3.3")
 	t.Attr("requirement", "ASVS-10.4.5")
 	t.Attr("requirement", "BCP-4.14.a")
 	t.Attr("requirement", "OA21-family")

@@ -37,6 +37,8 @@ var badReturns = []string{
 
 func TestReturnPath(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-1.1.1")
+	t.Attr("requirement", "ASVS-1.2.2")
 	t.Attr("requirement", "BUG CVE-2021-21291, CVE-2021-29651")
 	for _, p := range goodReturns {
 		if !web.ReturnPath(p) {

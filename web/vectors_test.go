@@ -90,6 +90,8 @@ func manySite(t *testing.T) (*site, *askedStore) {
 // Whatever is malformed gets one answer on every path, and nobody looks it up.
 func TestMalformedTokens(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-6.8.2")
+	t.Attr("requirement", "ASVS-11.2.5")
 	t.Attr("requirement", "BCP-4.14.b")
 	t.Attr("requirement", "ASVS-9.1.1")
 	t.Attr("requirement", "ASVS-7.2.1")

@@ -306,6 +306,7 @@ func checkCounts(t *testing.T, path string, acknowledged map[store.ID]uint64) {
 
 func TestLockedByAnotherProcess(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.4.3")
 	path := newPath(t)
 	s := open(t, sqlitestore.Config{Path: path, BusyTimeout: 20 * time.Millisecond})
 	r := create(t, s, newRecord())

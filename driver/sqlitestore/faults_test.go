@@ -88,6 +88,7 @@ func TestLostTransaction(t *testing.T) {
 
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-13.3.2")
 	path := newPath(t)
 	create(t, open(t, sqlitestore.Config{Path: path}), newRecord())
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {

@@ -13,6 +13,15 @@ import (
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
 	t.Attr("requirement", "ASVS-15.2.3")
+	t.Attr("requirement", "ASVS-6.5.3")
+	t.Attr("requirement", "ASVS-11.3.1")
+	t.Attr("requirement", "ASVS-11.3.2")
+	t.Attr("requirement", "ASVS-11.4.1")
+	t.Attr("requirement", "ASVS-11.4.3")
+	t.Attr("requirement", "ASVS-11.5.1")
+	t.Attr("requirement", "NIST-2")
+	t.Attr("requirement", "BUG CVE-2024-52801")
+	t.Attr("requirement", "BUG CVE-2025-66565")
 	repo, err := load(os.DirFS("../.."))
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +119,21 @@ var planted = map[string][]struct {
 		{"a fork", text("driver/go.mod", "module m/driver\nreplace example.org/x => example.org/y v1.0.0\n"), []string{"driver/go.mod: example.org/y v1.0.0"}},
 		{"a folder outside", text("go.mod", "module m\nreplace (\n\texample.org/x v1.0.0 => ../x\n)\n"), []string{"go.mod: ../x"}},
 		{"a sibling", map[string]string{"go.mod": "module m\n", "driver/go.mod": "module m/driver\nreplace m => ../\n"}, nil},
+	},
+	"cryptography is what was chosen": {
+		{"MD5", src("web/x.go", `import "crypto/md5"`), []string{"web/x.go:2"}},
+		{"SHA-1", src("server/internal/app/x.go", `import "crypto/sha1"`), []string{"server/internal/app/x.go:2"}},
+		{"bcrypt", src("server/internal/directory/x.go", `import "golang.org/x/crypto/bcrypt"`), []string{"server/internal/directory/x.go:2"}},
+		{"SHA-256", src("web/x.go", `import "crypto/sha256"`), nil},
+	},
+	"no mode encrypts without authenticating": {
+		{"CBC", src("keyring/x.go", "import \"crypto/cipher\"\nvar x = cipher.NewCBCEncrypter"), []string{"keyring/x.go:3"}},
+		{"GCM", src("keyring/x.go", "import \"crypto/cipher\"\nvar x = cipher.NewGCM"), nil},
+	},
+	"what nobody must guess is not drawn from math/rand": {
+		{"a token", src("token.go", `import "math/rand/v2"`), []string{"token.go:2"}},
+		{"the first version", src("web/x.go", `import "math/rand"`), []string{"web/x.go:2"}},
+		{"jitter", src("start.go", `import "math/rand/v2"`), nil},
 	},
 	"there is no init function": {
 		{"in the library", src("profile.go", "func init() {}"), []string{"profile.go:2"}},

@@ -52,6 +52,25 @@ var (
 	}
 )
 
+// primitives are the cryptography that code may use: what NIST and BSI approve, and
+// what PASETO and password hashing want. There is no MD5, SHA-1, DES or RC4 in it.
+var primitives = []string{
+	"crypto", "crypto/aes", "crypto/cipher", "crypto/ecdsa", "crypto/ed25519", "crypto/elliptic",
+	"crypto/hkdf", "crypto/hmac", "crypto/rand", "crypto/sha256", "crypto/subtle", "crypto/tls", "crypto/x509",
+	"crypto/rsa", // keys of others
+	"golang.org/x/crypto/argon2", "golang.org/x/crypto/blake2b", "golang.org/x/crypto/chacha20",
+}
+
+// guessable are the files that draw from math/rand: pauses, jitter, and games. Nothing
+// that somebody must not guess is made there.
+var guessable = []string{
+	"manager.go", "start.go", "keyring/rotate.go", "revocation/follow.go",
+	"driver/sqlitestore/migrate.go", "server/internal/directory/migrate.go",
+}
+
+// weakModes are functions of crypto/cipher that encrypt without authenticating.
+var weakModes = []string{"NewCBCEncrypter", "NewCBCDecrypter", "NewCFBEncrypter", "NewCFBDecrypter", "NewOFB"}
+
 // lineLimits are the files that stay short.
 var lineLimits = map[string]int{
 	"ARCHITECTURE.md":           60,
@@ -101,6 +120,21 @@ var rules = []rule{
 	})},
 	{"the library requires only what was chosen", checkRequires},
 	{"replace directives lead to our own modules", checkReplaces},
+	{"cryptography is what was chosen", imports(func(s *source, imported string) bool {
+		return (under(imported, "crypto") || under(imported, "golang.org/x/crypto")) && !slices.Contains(primitives, imported)
+	})},
+	{"no mode encrypts without authenticating", calls(func(s *source, n ast.Node) bool {
+		f, ok := n.(*ast.SelectorExpr)
+		if !ok || !slices.Contains(weakModes, f.Sel.Name) {
+			return false
+		}
+		pkg, ok := f.X.(*ast.Ident)
+		return ok && pkg.Name == s.nameOf("crypto/cipher")
+	})},
+	{"what nobody must guess is not drawn from math/rand", imports(func(s *source, imported string) bool {
+		return under(imported, "math/rand") && !slices.Contains(guessable, s.path) &&
+			!s.in("internal/sim/...") && !s.in("store/storetest/...") && !s.in("bench/...")
+	})},
 	{"there is no init function", calls(func(_ *source, n ast.Node) bool {
 		f, ok := n.(*ast.FuncDecl)
 		return ok && f.Recv == nil && f.Name.Name == "init"

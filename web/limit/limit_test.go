@@ -252,6 +252,7 @@ func (f *fixture) attack(n int, want string) {
 // its owner out where they have logged in before.
 func TestDistributed(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.2.2")
 	t.Attr("requirement", "ASVS-2.4.1")
 	synctest.Test(t, func(t *testing.T) {
 		f := setup(t, limit.Config{})
@@ -288,6 +289,7 @@ func TestFamiliarFailures(t *testing.T) {
 // the account has elsewhere.
 func TestOneAddressCannotDelay(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.4.4")
 	synctest.Test(t, func(t *testing.T) {
 		f := setup(t, limit.Config{})
 		for range 24 * 60 * 6 {
