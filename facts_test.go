@@ -8,6 +8,7 @@ import (
 
 func TestReadFacts(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-1.3.3")
 	const webkit = "AppleWebKit/537.36 (KHTML, like Gecko) "
 	tests := []struct{ userAgent, want string }{
 		{"", ""},

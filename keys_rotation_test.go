@@ -197,6 +197,7 @@ func (c *keyCluster) compromise(t *testing.T) {
 // none of the compromised key is accepted once two polls have passed.
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-15.4.1")
 	synctest.Test(t, func(t *testing.T) {
 		master, err := keyring.NewMaster()
 		if err != nil {

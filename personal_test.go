@@ -13,6 +13,7 @@ import (
 )
 
 func TestExportAndErase(t *testing.T) {
+	t.Attr("requirement", "ASVS-14.2.4")
 	t.Attr("requirement", "ASVS-7.4.2")
 	synctest.Test(t, func(t *testing.T) {
 		m, s := nodes(t, 2)

@@ -46,14 +46,21 @@ func fields(t *testing.T, cfg *Config) (list []string) {
 
 func TestPresetsAreValid(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "NIST-8")
 	cfg := validConfig(t)
 	if got := fields(t, &cfg); got != nil {
 		t.Errorf("problems %v", got)
+	}
+	for _, p := range []Profile{Web(), API(), Classic(), Stateless(), Local()} {
+		if longest := max(p.Absolute, p.RememberAbsolute); longest > 30*day || max(p.Idle, p.RememberIdle) > longest {
+			t.Errorf("%s lasts for %v", p.Name, longest)
+		}
 	}
 }
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-1.4.2")
 	tests := []struct {
 		field  string
 		change func(*Config, *Profile)

@@ -69,6 +69,7 @@ func TestDataByToken(t *testing.T) {
 // What the application keeps for itself a client neither sees nor writes.
 func TestDataOfTheApplication(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-8.2.3")
 	s := newSite(t)
 	b := s.signedIn()
 	id, err := remuda.ParseSessionID(b.session)

@@ -49,6 +49,7 @@ func is(c *webtest.Client) string {
 // A session id or a token that somebody has chosen is never adopted.
 func TestChosenIDsAreNotAdopted(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.2.2")
 	t.Attr("requirement", "CS-1")
 	eachProfile(t, func(t *testing.T, s *webtest.Site, p remuda.Profile) {
 		attacker := signedIn(t, s, "mallory")

@@ -313,6 +313,7 @@ func TestPlainLoopbackCookies(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "FM-3")
 	t.Attr("requirement", "ASVS-3.4.2")
 	s := newSite(t)
 	a := s.do(request{"OPTIONS", "/auth/token/login", []string{"Origin: https://other.example", "Access-Control-Request-Method: POST"}, ""})
@@ -323,6 +324,11 @@ func TestCORS(t *testing.T) {
 	expect(t, a, 405, "method_not_allowed", "none")
 	if a.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a foreign origin is allowed")
+	}
+	for _, from := range []string{"https://other.example", "https://evil.example"} {
+		if a := s.do(request{"GET", "/auth/session", []string{"Origin: " + from}, ""}); a.header.Get("Vary") != "Origin" {
+			t.Errorf("%s: Vary is %q", from, a.header.Get("Vary"))
+		}
 	}
 }
 

@@ -151,6 +151,7 @@ func TestHandOff(t *testing.T) {
 // but their own script runs.
 func TestHandOffPages(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "FM-2")
 	t.Attr("requirement", "ASVS-3.4.3")
 	t.Attr("requirement", "ASVS-3.4.5")
 	t.Attr("requirement", "ASVS-3.4.6")

@@ -222,6 +222,7 @@ func TestPlantedCookie(t *testing.T) {
 // Unknown user and wrong password are answered alike, but for the request id.
 func TestLoginTellsNothing(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-16.3.1")
 	t.Attr("requirement", "ASVS-6.3.8")
 	t.Attr("requirement", "ASVS-16.5.1")
 	s := newSite(t)
@@ -231,6 +232,13 @@ func TestLoginTellsNothing(t *testing.T) {
 	}
 	if a, b := answerFor("alice"), answerFor("nobody"); a != b {
 		t.Errorf("%s\n%s", a, b)
+	}
+	if kinds := s.events.kinds(); kinds != "login.failed login.failed" {
+		t.Errorf("events: %s", kinds)
+	}
+	expect(t, s.do(request{"POST", "/auth/token/login", nil, `{"username":"alice","password":"sesame open"}`}), 200, "", "")
+	if kinds := s.events.kinds(); kinds != "session.started" {
+		t.Errorf("events: %s", kinds)
 	}
 }
 
@@ -299,6 +307,7 @@ func TestHTTP10(t *testing.T) {
 
 func TestConfigListsEveryProblem(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "NIST-4")
 	t.Attr("requirement", "BUG CVE-2026-54762, CVE-2026-27586")
 	_, err := web.New(web.Config{Prefix: "auth/", Origins: []string{"https://app.example/", "http://app.example", "HTTPS://x.example", "https://y.example:443"}})
 	if err == nil {

@@ -381,6 +381,16 @@ func (s *site) settle() {
 }
 
 // at sets the clock and shows a token.
+// tampered changes one character near the end of what is signed.
+func tampered(token string) string {
+	at := len(token) - 4
+	other := "A"
+	if token[at:at+1] == other {
+		other = "B"
+	}
+	return token[:at] + other + token[at+1:]
+}
+
 func (s *site) at(now time.Time, p remuda.Profile, token string) *answer {
 	s.t.Helper()
 	s.now.Store(now.UnixNano())
@@ -449,6 +459,7 @@ func byName(a, b remuda.Profile) int { return strings.Compare(a.Name, b.Name) }
 // An expiry has no leeway: a token is good up to the last nanosecond before.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "BUG CVE-2024-51744")
 	t.Attr("requirement", "ASVS-9.2.1")
 	t.Attr("requirement", "NIST-5")
 	t.Attr("requirement", "ASVS-10.4.8")
@@ -466,6 +477,7 @@ func TestExpiry(t *testing.T) {
 					code, action = "session_expired", "login"
 				}
 				expect(t, s.at(g.AccessExpires, p, g.Access.Reveal()), http.StatusUnauthorized, code, action)
+				expect(t, s.at(g.AccessExpires, p, tampered(g.Access.Reveal())), http.StatusUnauthorized, "token_invalid", "login")
 				expect(t, s.at(g.AccessExpires.Add(-1), p, g.Access.Reveal()), http.StatusOK, "", "")
 				if p.Renewal != remuda.Rotate {
 					return

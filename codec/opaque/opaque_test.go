@@ -123,6 +123,8 @@ func TestSignVerify(t *testing.T) {
 // TestForm: the whole token, put together from its description.
 func TestForm(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-7.2.3")
+	t.Attr("requirement", "ASVS-11.2.3")
 	c, _ := newCodec()
 	id, err := base64.RawURLEncoding.DecodeString("k-active")
 	if err != nil {

@@ -262,6 +262,7 @@ func TestAccepted(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "PAS-6")
 	t.Attr("requirement", "PAS-1")
 	t.Attr("requirement", "PAS-5")
 	t.Attr("requirement", "PAS-7")

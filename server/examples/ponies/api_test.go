@@ -310,6 +310,8 @@ func TestPathsAndMethods(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-3.5.7")
+	t.Attr("requirement", "ASVS-3.6.1")
 	s := newStack(t, 0, slow)
 	for _, method := range []string{"GET", "HEAD"} {
 		a := s.anybody(t).do(method, "/", "")

@@ -161,6 +161,7 @@ func TestSetPassword(t *testing.T) {
 
 func TestList(t *testing.T) {
 	t.Parallel()
+	t.Attr("requirement", "ASVS-6.3.2")
 	d := open(t, newPath(t))
 	if users, err := d.List(t.Context()); err != nil || len(users) != 0 {
 		t.Fatalf("List of none = %v, %v", users, err)
